@@ -1,0 +1,6 @@
+package gate
+
+// planCache is filled in by Prepare.
+type planCache struct {
+	capacity int
+}

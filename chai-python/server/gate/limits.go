@@ -1,0 +1,52 @@
+package gate
+
+import (
+	"time"
+
+	"chaisqld/pgerr"
+)
+
+// Limits bound what one statement may cost. Each zero field takes the default named beside it.
+type Limits struct {
+	TextBytes   int // SQL text of one message; default 16 KiB
+	Nesting     int // depth of parentheses, operators and comments; default 50
+	Parameters  int // parameters of one statement; default 1,000
+	KeyBytes    int // a TEXT or BYTEA value of a primary key or indexed column; default 120
+	ValueBytes  int // any other value; default 4 MiB
+	ResultRows  int // rows that one statement buffers; default 100,000
+	ResultBytes int // bytes that one statement buffers; default 32 MiB
+	CachedPlans int // plans kept by text; default 500
+	IndexBytes  int // keys that CREATE INDEX on a populated table may write; default 4 MiB
+}
+
+// The span of timestamps that Chai keeps and orders rightly.
+var (
+	earliestTimestamp = time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+	latestTimestamp   = time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)
+)
+
+func (l Limits) withDefaults() Limits {
+	set := func(field *int, value int) {
+		if *field <= 0 {
+			*field = value
+		}
+	}
+	set(&l.TextBytes, 16<<10)
+	set(&l.Nesting, 50)
+	set(&l.Parameters, 1000)
+	set(&l.KeyBytes, 120)
+	set(&l.ValueBytes, 4<<20)
+	set(&l.ResultRows, 100_000)
+	set(&l.ResultBytes, 32<<20)
+	set(&l.CachedPlans, 500)
+	set(&l.IndexBytes, 4<<20)
+	return l
+}
+
+func (l Limits) checkText(sql string) error {
+	if len(sql) <= l.TextBytes {
+		return nil
+	}
+	return pgerr.New(pgerr.ProgramLimitExceeded, "statement has %d bytes, the limit is %d", len(sql), l.TextBytes).
+		WithHint("Pass values as parameters ($1, $2, …) instead of writing them into the statement.")
+}

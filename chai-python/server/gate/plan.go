@@ -1,0 +1,132 @@
+package gate
+
+import (
+	"time"
+
+	"chaisqld/engine"
+)
+
+// Verb names the kind of a statement.
+type Verb uint8
+
+// The verbs. Those from Begin on are answered by the session (package wire), except where Access says otherwise.
+const (
+	Empty Verb = iota
+	Select
+	Insert
+	Update
+	Delete
+	CreateTable
+	CreateIndex
+	DropTable
+	DropIndex
+	Begin
+	Commit
+	Rollback
+	Set
+	Reset
+	Show
+	Discard
+	Deallocate
+)
+
+// Access says what a plan needs in order to run.
+type Access uint8
+
+const (
+	None   Access = iota // no database at all: Run may be given a nil Reader (SELECT without FROM), or the verb is the session's
+	Read                 // an engine.Reader
+	Write                // an engine.Writer
+	Schema               // an engine.Writer in a transaction of its own
+)
+
+// Column describes one column of a result.
+type Column struct {
+	Name string
+	Type Type
+}
+
+// Plan is one statement, ready to run any number of times, by several goroutines at once.
+type Plan struct {
+	Verb    Verb
+	Access  Access
+	Params  []Type   // what ParameterDescription says and what Bind converts to
+	Columns []Column // nil: no row description
+	Session any      // BeginOptions, SetOption, ResetOption, ShowOption, DiscardOption or DeallocateOption; nil otherwise
+	// Tag is the command tag of a verb that the session answers ("BEGIN", "SET", …). For all others see Result.Tag.
+	Tag string
+
+	gate     *Gate
+	sql      string
+	declared []uint32
+	version  uint64
+	run      executor
+}
+
+// executor does a statement's work. It holds no state between runs.
+type executor interface {
+	execute(x *execution) (*Result, error)
+	bytes(args []any) int
+}
+
+// execution is what one run of a plan needs.
+type execution struct {
+	reader engine.Reader
+	args   []any
+	now    time.Time
+	limits Limits
+}
+
+// BeginOptions details BEGIN and START TRANSACTION.
+type BeginOptions struct {
+	ReadOnly  bool
+	Isolation string // "" not said, or "read uncommitted", "read committed", "repeatable read", "serializable"
+}
+
+// EndOptions details COMMIT and ROLLBACK.
+type EndOptions struct {
+	Chain bool // AND CHAIN: a new transaction with the same options begins at once
+}
+
+// SetOption details SET. Name is lower case; SET TIME ZONE is "timezone", SET NAMES "client_encoding",
+// SET [SESSION CHARACTERISTICS AS] TRANSACTION "transaction_isolation" or "transaction_read_only".
+type SetOption struct {
+	Name    string
+	Values  []string // as written, quotes removed; nil and Default set for DEFAULT
+	Default bool
+	Local   bool // SET LOCAL: until the transaction ends
+}
+
+// ResetOption details RESET; Name "" is ALL.
+type ResetOption struct{ Name string }
+
+// ShowOption details SHOW; Name "" is ALL.
+type ShowOption struct{ Name string }
+
+// DiscardOption details DISCARD: "all", "plans", "sequences" or "temporary".
+type DiscardOption struct{ What string }
+
+// DeallocateOption details DEALLOCATE; Name "" is ALL.
+type DeallocateOption struct{ Name string }
+
+// Result is what one run produced.
+type Result struct {
+	Tag    string  // command tag: "INSERT 0 1", "SELECT 3", …
+	Rows   [][]any // values by the plan's Columns: nil, bool, int64, float64, string, []byte, time.Time
+	Notice string  // "" or what PostgreSQL tells as a NOTICE, such as `relation "x" already exists, skipping`
+}
+
+// Run executes the plan. r is an engine.Writer where Access is Write or Schema. args are Go values by Params; now is the
+// start of the transaction. When the catalogue changed since Prepare, the statement is planned anew; if its parameters or
+// columns are then others, Run fails with 0A000.
+func (p *Plan) Run(r engine.Reader, args []any, now time.Time) (*Result, error) {
+	return nil, nil
+}
+
+// Bytes estimates the keys and values that a run with args writes, for the group commit.
+func (p *Plan) Bytes(args []any) int {
+	if p.run == nil {
+		return 0
+	}
+	return p.run.bytes(args)
+}

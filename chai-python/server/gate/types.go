@@ -1,0 +1,64 @@
+package gate
+
+import "chaisqld/engine"
+
+// Type is a PostgreSQL type as clients see it. Types are compared with ==.
+type Type struct {
+	OID  uint32
+	Size int16 // bytes, -1 variable
+	Name string
+}
+
+// The types that the gate knows. Values are bool (Bool), int64 (Int2, Int4, Int8), float64 (Float4, Float8), string (Text,
+// Varchar, Bpchar, Name, Unknown), []byte (Bytea) and time.Time (Timestamp in UTC, Timestamptz in any zone), or nil.
+var (
+	Bool        = Type{16, 1, "boolean"}
+	Bytea       = Type{17, -1, "bytea"}
+	Name        = Type{19, 64, "name"}
+	Int8        = Type{20, 8, "bigint"}
+	Int2        = Type{21, 2, "smallint"}
+	Int4        = Type{23, 4, "integer"}
+	Text        = Type{25, -1, "text"}
+	Float4      = Type{700, 4, "real"}
+	Float8      = Type{701, 8, "double precision"}
+	Unknown     = Type{705, -2, "unknown"}
+	Bpchar      = Type{1042, -1, "character"}
+	Varchar     = Type{1043, -1, "character varying"}
+	Timestamp   = Type{1114, 8, "timestamp without time zone"}
+	Timestamptz = Type{1184, 8, "timestamp with time zone"}
+)
+
+// TypeByOID finds a type; false when the gate does not know it.
+func TypeByOID(oid uint32) (Type, bool) {
+	t, ok := typesByOID[oid]
+	return t, ok
+}
+
+var typesByOID = func() map[uint32]Type {
+	m := map[uint32]Type{}
+	for _, t := range []Type{Bool, Bytea, Name, Int8, Int2, Int4, Text, Float4, Float8, Unknown, Bpchar, Varchar, Timestamp, Timestamptz} {
+		m[t.OID] = t
+	}
+	return m
+}()
+
+// columnType is the type that clients see for a column of the catalogue.
+func columnType(t engine.Type) Type {
+	switch t {
+	case engine.TypeBoolean:
+		return Bool
+	case engine.TypeInteger:
+		return Int4
+	case engine.TypeBigint:
+		return Int8
+	case engine.TypeDouble:
+		return Float8
+	case engine.TypeText:
+		return Text
+	case engine.TypeBytea:
+		return Bytea
+	case engine.TypeTimestamp:
+		return Timestamp
+	}
+	return Unknown
+}
