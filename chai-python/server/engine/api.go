@@ -1,0 +1,38 @@
+package engine
+
+// Reader runs statements on one consistent state of the database.
+//
+// Values go in and come out as nil, bool, int64 (INTEGER and BIGINT alike),
+// float64, string, []byte and time.Time (UTC, microseconds). Statements on one
+// Reader run one after the other: row must not run another one.
+type Reader interface {
+	// Catalogue describes the state that Query sees, own DDL included.
+	Catalogue() *Catalogue
+	// Query hands every row to row, in order, until there are no more or row
+	// returns an error, which Query returns as it is; Stop ends without one.
+	// The slice is reused for the next row, the values in it are not.
+	Query(sql string, args []any, row func(values []any) error) error
+}
+
+// Writer is a Reader inside the write transaction. After its first error the
+// whole transaction is rolled back, whatever the caller makes of the error.
+type Writer interface {
+	Reader
+	// Exec runs a statement that changes rows.
+	Exec(sql string, args []any) error
+	// Define runs one CREATE or DROP of a table or an index, and makes the
+	// catalogue follow.
+	Define(ddl string) error
+	// Charge announces keys and values about to be written, in bytes. It fails
+	// when the transaction would outgrow Options.TransactionBytes.
+	Charge(bytes int) error
+}
+
+// WriteRequest is one unit of work for the writer.
+type WriteRequest struct {
+	Bytes  int  // estimate of keys and values, for the size of the group
+	Schema bool // it calls Define: it runs in a transaction of its own
+	// Run may be called again after its transaction was rolled back because of
+	// another member of the group, so it resets its own results first.
+	Run func(Writer) error
+}

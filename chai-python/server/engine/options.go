@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"log/slog"
+	"time"
+
+	"chaisqld/pgerr"
+)
+
+// Memory is the Dir of a database that lives in memory and dies with the engine.
+const Memory = ":memory:"
+
+// Options configures Open. The zero value of every field but Dir means its default.
+type Options struct {
+	Dir       string // directory of the database, or Memory; "" is refused
+	MustExist bool   // refuse to create a database
+
+	Readers int // read connections opened with each published snapshot; default 4
+
+	GroupRequests    int // requests in one group commit; default 64
+	GroupBytes       int // estimated bytes in one group commit; default 1 MiB
+	QueueRequests    int // requests waiting for the writer; default 1024
+	TransactionBytes int // bytes of keys and values in one transaction; default 4 MiB, at most 4 MiB
+
+	LockWait      time.Duration // wait for the directory's lock; default 5 s
+	QueueWait     time.Duration // longest wait for the writer; default 5 s
+	LeaseIdle     time.Duration // a lease may be idle this long; default 5 s
+	LeaseLimit    time.Duration // a lease may live this long; default 30 s
+	SnapshotIdle  time.Duration // a held snapshot may be idle this long; default 30 s
+	SnapshotLimit time.Duration // a held snapshot may live this long; default 10 min
+	HangLimit     time.Duration // one request, or one commit, may take this long; default 5 s
+	SchemaLimit   time.Duration // the same for a schema request, which may build an index; default 5 min
+	CloseWait     time.Duration // Close waits this long for requests and readers; default 10 s
+
+	DiskFloor int64 // writes are refused below this many free bytes; default: the lesser of 64 MiB and 5 % of the file system; < 0: no floor
+
+	Log   *slog.Logger        // default: discard
+	Fatal func(reason string) // ends the process; default: log, then exit with status 70
+}
+
+// maxTransactionBytes keeps a transaction below the 10 MB at which Chai begins
+// to write uncommitted parts, where rollback and recovery lose index entries.
+const maxTransactionBytes = 4 << 20
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (o *Options) setDefaults() {
+	orDefault(&o.Readers, 4)
+	orDefault(&o.GroupRequests, 64)
+	orDefault(&o.GroupBytes, 1<<20)
+	orDefault(&o.QueueRequests, 1024)
+	orDefault(&o.TransactionBytes, maxTransactionBytes)
+	orDefault(&o.LockWait, 5*time.Second)
+	orDefault(&o.QueueWait, 5*time.Second)
+	orDefault(&o.LeaseIdle, 5*time.Second)
+	orDefault(&o.LeaseLimit, 30*time.Second)
+	orDefault(&o.SnapshotIdle, 30*time.Second)
+	orDefault(&o.SnapshotLimit, 10*time.Minute)
+	orDefault(&o.HangLimit, 5*time.Second)
+	orDefault(&o.SchemaLimit, 5*time.Minute)
+	orDefault(&o.CloseWait, 10*time.Second)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Fatal == nil {
+		log := o.Log
+		o.Fatal = func(reason string) { exitFatally(log, reason) }
+	}
+}
+
+// validate runs before any I/O.
+func (o *Options) validate() error {
+	if o.Dir == "" {
+		return pgerr.New(pgerr.InvalidParameterValue, "database directory is empty: name a directory, or %q", Memory)
+	}
+	for _, n := range []struct {
+		name  string
+		value int
+	}{{"Readers", o.Readers}, {"GroupRequests", o.GroupRequests}, {"GroupBytes", o.GroupBytes},
+		{"QueueRequests", o.QueueRequests}, {"TransactionBytes", o.TransactionBytes}} {
+		if n.value < 1 {
+			return pgerr.New(pgerr.InvalidParameterValue, "%s is %d, must be at least 1", n.name, n.value)
+		}
+	}
+	if o.TransactionBytes > maxTransactionBytes {
+		return pgerr.New(pgerr.InvalidParameterValue, "TransactionBytes is %d, must be at most %d", o.TransactionBytes, maxTransactionBytes)
+	}
+	return o.validateWaits()
+}
+
+func (o *Options) validateWaits() error {
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{{"LockWait", o.LockWait}, {"QueueWait", o.QueueWait}, {"LeaseIdle", o.LeaseIdle}, {"LeaseLimit", o.LeaseLimit},
+		{"SnapshotIdle", o.SnapshotIdle}, {"SnapshotLimit", o.SnapshotLimit}, {"HangLimit", o.HangLimit},
+		{"SchemaLimit", o.SchemaLimit}, {"CloseWait", o.CloseWait}} {
+		if d.value < 0 {
+			return pgerr.New(pgerr.InvalidParameterValue, "%s is %s, must not be negative", d.name, d.value)
+		}
+	}
+	return nil
+}
