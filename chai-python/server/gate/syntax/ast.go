@@ -1,0 +1,255 @@
+package syntax
+
+// Statement is one of the pointer types below.
+type Statement interface{ statement() }
+
+// Name is an identifier with the position of its first character.
+type Name struct {
+	Text string
+	At   int
+}
+
+// Select is SELECT … [FROM …].
+type Select struct {
+	Items   []Item
+	Table   *Table // nil without FROM
+	Where   Expr   // nil: every row
+	OrderBy []Order
+	Limit   Expr // nil: none
+	Offset  Expr
+}
+
+// Table is a table in FROM, INTO or UPDATE.
+type Table struct {
+	Name  Name
+	Alias string // "" none
+}
+
+// Item is one entry of a select list or of RETURNING. Expr is nil for *.
+type Item struct {
+	Expr  Expr
+	Alias string
+	Star  string // qualifier of "t.*"
+	At    int
+}
+
+// Order is one ORDER BY entry.
+type Order struct {
+	Expr       Expr
+	Descending bool
+	NullsFirst *bool // nil: PostgreSQL's default, last when ascending
+}
+
+// Insert is INSERT INTO … VALUES ….
+type Insert struct {
+	Table     Table
+	Columns   []Name // nil: all in order
+	Rows      [][]Expr
+	Conflict  *Conflict // nil: an error
+	Returning []Item
+}
+
+// Conflict is ON CONFLICT.
+type Conflict struct {
+	Target []Name // nil: any
+	Set    []Assignment
+	Where  Expr
+	Update bool // false: DO NOTHING
+	At     int
+}
+
+// Assignment is one "column = value" of SET.
+type Assignment struct {
+	Column Name
+	Value  Expr
+}
+
+// Update is UPDATE … SET ….
+type Update struct {
+	Table     Table
+	Set       []Assignment
+	Where     Expr
+	Returning []Item
+}
+
+// Delete is DELETE FROM ….
+type Delete struct {
+	Table     Table
+	Where     Expr
+	Returning []Item
+}
+
+// CreateTable is CREATE TABLE.
+type CreateTable struct {
+	Name        Name
+	IfNotExists bool
+	Columns     []ColumnDef
+	PrimaryKey  []Name // table-level; nil none
+	KeyAt       int
+}
+
+// ColumnDef is one column of CREATE TABLE.
+type ColumnDef struct {
+	Name       Name
+	Type       TypeName
+	NotNull    bool
+	PrimaryKey bool
+	Default    Expr // nil none
+}
+
+// TypeName is a type as written, spaces normalised: "character varying", "timestamp with time zone".
+type TypeName struct {
+	Name      string
+	Modifiers []string // the numbers in parentheses
+	Array     bool
+	At        int
+}
+
+// CreateIndex is CREATE INDEX.
+type CreateIndex struct {
+	Name        Name // Text "" if left out
+	IfNotExists bool
+	Unique      bool
+	Table       Name
+	Columns     []IndexColumn
+	At          int
+}
+
+// IndexColumn is one column of CREATE INDEX.
+type IndexColumn struct {
+	Name       Name
+	Descending bool
+}
+
+// Drop is DROP TABLE or DROP INDEX.
+type Drop struct {
+	Index    bool
+	Names    []Name
+	IfExists bool
+}
+
+// Session is a statement that the session answers. Verb is "begin", "commit", "rollback", "set", "reset", "show",
+// "discard" or "deallocate".
+type Session struct {
+	Verb      string
+	Name      string   // setting, statement or what to discard; "" is ALL
+	Values    []string // SET: values, nil for DEFAULT
+	Local     bool     // SET LOCAL
+	ReadOnly  bool     // BEGIN
+	Isolation string   // BEGIN; "" not said
+	Chain     bool     // COMMIT, ROLLBACK
+}
+
+func (*Select) statement()      {}
+func (*Insert) statement()      {}
+func (*Update) statement()      {}
+func (*Delete) statement()      {}
+func (*CreateTable) statement() {}
+func (*CreateIndex) statement() {}
+func (*Drop) statement()        {}
+func (*Session) statement()     {}
+
+// Expr is an expression; At is the byte offset where it begins.
+type Expr interface{ At() int }
+
+type at int
+
+// At is the byte offset of the expression in the source.
+func (a at) At() int { return int(a) }
+
+// The expressions.
+type (
+	// Literal is a constant as written.
+	Literal struct {
+		at
+		Kind LiteralKind
+		Text string
+	}
+	// Param is $N.
+	Param struct {
+		at
+		Number int
+	}
+	// Column is a column, Table its qualifier or "".
+	Column struct {
+		at
+		Table, Name string
+	}
+	// Call is a function call; Star for count(*). Keyword: a function written without parentheses, like current_user.
+	Call struct {
+		at
+		Name          string
+		Args          []Expr
+		Star, Keyword bool
+	}
+	// Cast is CAST(x AS t) or x::t.
+	Cast struct {
+		at
+		X    Expr
+		Type TypeName
+	}
+	// Negate is -x.
+	Negate struct {
+		at
+		X Expr
+	}
+	// Binary is a comparison or arithmetic: = <> < <= > >= + - * / %.
+	Binary struct {
+		at
+		Op          string
+		Left, Right Expr
+	}
+	// Logical is a chain of AND or of OR.
+	Logical struct {
+		at
+		Or    bool
+		Terms []Expr
+	}
+	// Not is NOT x.
+	Not struct {
+		at
+		X Expr
+	}
+	// IsNull is x IS [NOT] NULL.
+	IsNull struct {
+		at
+		X   Expr
+		Not bool
+	}
+	// IsTruth is x IS [NOT] TRUE or FALSE.
+	IsTruth struct {
+		at
+		X         Expr
+		Value     bool
+		Otherwise bool // IS NOT
+	}
+	// In is x [NOT] IN (list) or, with Select, x [NOT] IN (SELECT …).
+	In struct {
+		at
+		X      Expr
+		List   []Expr
+		Select *Select
+		Not    bool
+	}
+	// Between is x [NOT] BETWEEN low AND high.
+	Between struct {
+		at
+		X, Low, High Expr
+		Not          bool
+	}
+	// Default is the keyword DEFAULT as a value.
+	Default struct{ at }
+)
+
+// LiteralKind tells the constants apart.
+type LiteralKind uint8
+
+// The kinds of constants.
+const (
+	Null LiteralKind = iota
+	String
+	Integer
+	Decimal
+	True
+	False
+)

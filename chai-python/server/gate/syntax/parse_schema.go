@@ -1,0 +1,215 @@
+package syntax
+
+func (p *parser) create() Statement {
+	start := p.take() // CREATE
+	t := p.peek()
+	switch {
+	case p.accept("table"):
+		return p.createTable()
+	case p.accept("unique", "index"):
+		return p.createIndex(start.at, true)
+	case p.accept("index"):
+		return p.createIndex(start.at, false)
+	case t.kind == word:
+		p.unsupported(t.at, "CREATE "+upper(t.value), "Supported are CREATE TABLE and CREATE INDEX.")
+	}
+	p.unexpected()
+	return nil
+}
+
+func (p *parser) createTable() Statement {
+	s := &CreateTable{IfNotExists: p.accept("if", "not", "exists")}
+	s.Name = p.tableName()
+	if t := p.peek(); t.is("as") || t.is("of") || t.is("partition") {
+		p.unsupported(t.at, "CREATE TABLE "+upper(t.value), "List the columns.")
+	}
+	p.expect("(")
+	for {
+		p.tableElement(s)
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(")")
+	if t := p.peek(); t.kind == word {
+		p.unsupported(t.at, upper(t.value)+" after the columns", "CREATE TABLE takes columns and a primary key alone.")
+	}
+	return s
+}
+
+const constraintHint = "Supported are PRIMARY KEY, NOT NULL and DEFAULT."
+
+func (p *parser) tableElement(s *CreateTable) {
+	t := p.peek()
+	if p.accept("constraint") {
+		p.name()
+		t = p.peek()
+	}
+	switch {
+	case p.accept("primary", "key"):
+		if s.PrimaryKey != nil {
+			p.failAt(t.at, "multiple primary keys for table \"%s\" are not allowed", s.Name.Text)
+		}
+		s.KeyAt, s.PrimaryKey = t.at, p.names()
+	case t.is("unique") || t.is("check") || t.is("foreign") || t.is("exclude") && p.peekAt(1).is("using") || t.is("like"):
+		p.unsupported(t.at, upper(t.value), constraintHint)
+	default:
+		s.Columns = append(s.Columns, p.columnDef())
+	}
+}
+
+func (p *parser) columnDef() ColumnDef {
+	c := ColumnDef{Name: p.name(), Type: p.typeName()}
+	for {
+		t := p.peek()
+		switch {
+		case p.accept("not", "null"):
+			c.NotNull = true
+		case p.accept("null"):
+		case p.accept("primary", "key"):
+			c.PrimaryKey = true
+		case p.accept("default"):
+			c.Default = p.sum()
+		case p.accept("constraint"):
+			p.name()
+		case t.is(",") || t.is(")"):
+			return c
+		case t.kind == word:
+			p.unsupported(t.at, upper(t.value)+" in a column definition", constraintHint)
+		default:
+			p.unexpected()
+		}
+	}
+}
+
+func (p *parser) createIndex(start int, unique bool) Statement {
+	s := &CreateIndex{Unique: unique, At: start}
+	if t := p.peek(); p.accept("concurrently") {
+		p.unsupported(t.at, "CREATE INDEX CONCURRENTLY", "Create the index while the table is small.")
+	}
+	s.IfNotExists = p.accept("if", "not", "exists")
+	if s.IfNotExists || !p.peek().is("on") {
+		s.Name = p.name()
+	}
+	p.expect("on")
+	p.accept("only")
+	s.Table = p.tableName()
+	if p.accept("using") {
+		if t := p.peek(); !p.accept("btree") {
+			p.unsupported(t.at, "USING "+upper(t.value), "All indexes are ordered: leave out USING.")
+		}
+	}
+	p.expect("(")
+	for {
+		s.Columns = append(s.Columns, p.indexColumn())
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(")")
+	if t := p.peek(); t.kind == word {
+		p.unsupported(t.at, upper(t.value)+" on an index", "CREATE INDEX takes one column.")
+	}
+	return s
+}
+
+func (p *parser) indexColumn() IndexColumn {
+	const hint = "CREATE INDEX takes one column."
+	if t := p.peek(); t.is("(") {
+		p.unsupported(t.at, "an index on an expression", hint)
+	}
+	c := IndexColumn{Name: p.name()}
+	if t := p.peek(); t.is("(") {
+		p.unsupported(t.at, "an index on an expression", hint)
+	}
+	c.Descending = p.acceptAny("asc", "desc") == "desc"
+	if t := p.peek(); t.kind == word {
+		p.unsupported(t.at, upper(t.value)+" in an index", hint)
+	}
+	return c
+}
+
+func (p *parser) drop() Statement {
+	p.take() // DROP
+	s := &Drop{}
+	switch t := p.peek(); {
+	case p.accept("table"):
+	case p.accept("index"):
+		s.Index = true
+	case t.kind == word:
+		p.unsupported(t.at, "DROP "+upper(t.value), "Supported are DROP TABLE and DROP INDEX.")
+	default:
+		p.unexpected()
+	}
+	s.IfExists = p.accept("if", "exists")
+	s.Names = []Name{p.tableName()}
+	for p.accept(",") {
+		s.Names = append(s.Names, p.tableName())
+	}
+	_ = p.acceptAny("cascade", "restrict") // nothing depends on a table or an index but a table's own indexes
+	return s
+}
+
+// typeName takes a type with its modifiers.
+func (p *parser) typeName() TypeName {
+	t := p.peek()
+	n := p.typeLabel()
+	switch {
+	case n.Text == "double":
+		p.expect("precision")
+		n.Text = "double precision"
+	case (n.Text == "character" || n.Text == "char") && p.accept("varying"):
+		n.Text = "character varying"
+	case n.Text == "pg_catalog" && p.accept("."):
+		n = p.label()
+	}
+	result := TypeName{Name: n.Text, At: t.at, Modifiers: p.modifiers()}
+	if n.Text == "timestamp" || n.Text == "time" {
+		result.Name += p.timeZone()
+	}
+	for p.accept("[") {
+		if p.peek().kind == integer {
+			p.next++
+		}
+		p.expect("]")
+		result.Array = true
+	}
+	return result
+}
+
+func (p *parser) typeLabel() Name {
+	if t := p.peek(); t.kind != word && t.kind != quoted || t.kind == word && reserved[t.value] {
+		p.unexpected()
+	}
+	return p.label()
+}
+
+func (p *parser) modifiers() []string {
+	if !p.accept("(") {
+		return nil
+	}
+	var list []string
+	for {
+		t := p.take()
+		if t.kind != integer {
+			p.next--
+			p.unexpected()
+		}
+		list = append(list, t.value)
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(")")
+	return list
+}
+
+func (p *parser) timeZone() string {
+	if p.accept("without", "time", "zone") {
+		return ""
+	}
+	if p.accept("with", "time", "zone") {
+		return " with time zone"
+	}
+	return ""
+}

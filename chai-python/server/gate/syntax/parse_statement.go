@@ -1,0 +1,238 @@
+package syntax
+
+const supportedStatements = "Supported are SELECT, INSERT, UPDATE, DELETE, CREATE and DROP TABLE and INDEX, BEGIN, COMMIT, ROLLBACK, " +
+	"SET, RESET, SHOW, DISCARD and DEALLOCATE."
+
+// refusedStatements begin statements of PostgreSQL that the gate does not have.
+var refusedStatements = wordSet(`alter analyse analyze call checkpoint close cluster comment copy declare do execute explain fetch
+	grant import listen load lock merge move notify prepare reassign refresh reindex release revoke savepoint security table
+	truncate unlisten vacuum values with`)
+
+func (p *parser) statement() Statement {
+	for p.accept(";") {
+	}
+	t := p.peek()
+	if t.kind == end {
+		return nil
+	}
+	s := p.statementBody(t)
+	p.accept(";")
+	for p.accept(";") {
+	}
+	if t := p.peek(); t.kind != end {
+		if p.tokens[p.next-1].is(";") {
+			p.failAt(t.at, "cannot insert multiple commands into a prepared statement")
+		}
+		p.unexpected()
+	}
+	return s
+}
+
+func (p *parser) statementBody(t token) Statement {
+	if t.kind == word {
+		if parse := p.grammar(t.value); parse != nil {
+			return parse()
+		}
+	}
+	switch {
+	case t.kind == word && refusedStatements[t.value]:
+		p.unsupported(t.at, upper(t.value), supportedStatements)
+	case t.is("("):
+		p.unsupported(t.at, "a statement in parentheses", supportedStatements)
+	}
+	p.unexpected()
+	return nil
+}
+
+// grammar is what parses a statement that begins with a word, nil if nothing does.
+func (p *parser) grammar(first string) func() Statement {
+	switch first {
+	case "select":
+		return func() Statement { return p.selectStatement() }
+	case "insert":
+		return p.insert
+	case "update":
+		return p.update
+	case "delete":
+		return p.delete
+	case "create":
+		return p.create
+	case "drop":
+		return p.drop
+	}
+	return p.sessionGrammar(first)
+}
+
+func (p *parser) sessionGrammar(first string) func() Statement {
+	switch first {
+	case "begin", "start":
+		return p.begin
+	case "commit", "end", "rollback", "abort":
+		return p.finish
+	case "set":
+		return p.set
+	case "reset":
+		return p.reset
+	case "show":
+		return p.show
+	case "discard":
+		return p.discard
+	case "deallocate":
+		return p.deallocate
+	}
+	return nil
+}
+
+func (p *parser) selectStatement() *Select {
+	defer p.deeper()()
+	p.expect("select")
+	if t := p.peek(); p.accept("distinct") {
+		p.unsupported(t.at, "SELECT DISTINCT", "Select the rows and make them distinct in the client.")
+	}
+	p.accept("all")
+	s := &Select{}
+	if t := p.peek(); t.kind != end && !t.is("from") && !t.is("where") && !t.is(";") && !t.is(")") {
+		s.Items = p.items()
+	}
+	if p.accept("from") {
+		s.Table = p.from()
+	}
+	if p.accept("where") {
+		s.Where = p.expr()
+	}
+	p.refuseClauses()
+	if p.accept("order", "by") {
+		s.OrderBy = p.orderBy()
+	}
+	p.limits(s)
+	p.refuseClauses()
+	return s
+}
+
+// refuseClauses tells apart what PostgreSQL allows after WHERE.
+func (p *parser) refuseClauses() {
+	const hint = "Supported is SELECT … FROM table WHERE … ORDER BY … LIMIT … OFFSET … on one table."
+	t := p.peek()
+	if t.kind != word {
+		return
+	}
+	switch t.value {
+	case "group", "having", "window", "union", "intersect", "except", "for":
+		p.unsupported(t.at, upper(t.value), hint)
+	}
+}
+
+func (p *parser) items() []Item {
+	list := []Item{p.item()}
+	for p.accept(",") {
+		list = append(list, p.item())
+	}
+	return list
+}
+
+func (p *parser) item() Item {
+	t := p.peek()
+	if p.accept("*") {
+		return Item{At: t.at}
+	}
+	if p.peekAt(1).is(".") && p.peekAt(2).is("*") {
+		n := p.name()
+		p.next += 2
+		return Item{Star: n.Text, At: t.at}
+	}
+	item := Item{Expr: p.expr(), At: t.at}
+	switch next := p.peek(); {
+	case p.accept("as"):
+		item.Alias = p.label().Text
+	case next.kind == quoted, next.kind == word && !reserved[next.value]:
+		item.Alias = p.label().Text
+	}
+	return item
+}
+
+func (p *parser) from() *Table {
+	const hint = "Name one table; join in the client."
+	if t := p.peek(); t.is("(") || t.is("lateral") {
+		p.unsupported(t.at, "a subquery in FROM", hint)
+	}
+	p.accept("only")
+	table := p.aliased()
+	if t := p.peek(); t.is(",") || t.kind == word && joins[t.value] {
+		p.unsupported(t.at, "a join", hint)
+	}
+	return &table
+}
+
+var joins = wordSet("join inner left right full cross natural")
+
+func (p *parser) aliased() Table {
+	table := Table{Name: p.tableName()}
+	if t := p.peek(); t.is("(") {
+		p.unsupported(t.at, "a function in FROM", "Name one table.")
+	}
+	if p.accept("as") {
+		table.Alias = p.name().Text
+	} else if t := p.peek(); t.kind == quoted || t.kind == word && !reserved[t.value] && t.value != "set" {
+		table.Alias = p.name().Text
+	}
+	return table
+}
+
+func (p *parser) orderBy() []Order {
+	var list []Order
+	for {
+		o := Order{Expr: p.expr()}
+		if t := p.peek(); p.accept("using") {
+			p.unsupported(t.at, "ORDER BY … USING", "Write ASC or DESC.")
+		}
+		o.Descending = p.acceptAny("asc", "desc") == "desc"
+		if p.accept("nulls") {
+			first := p.accept("first")
+			if !first {
+				p.expect("last")
+			}
+			o.NullsFirst = &first
+		}
+		list = append(list, o)
+		if !p.accept(",") {
+			return list
+		}
+	}
+}
+
+// limits takes LIMIT, OFFSET and FETCH FIRST in any order.
+func (p *parser) limits(s *Select) {
+	for {
+		switch t := p.peek(); {
+		case t.is("limit") && s.Limit == nil:
+			p.next++
+			if !p.accept("all") {
+				s.Limit = p.expr()
+			}
+		case t.is("offset") && s.Offset == nil:
+			p.next++
+			s.Offset = p.expr()
+			_ = p.acceptAny("row", "rows")
+		case t.is("fetch") && s.Limit == nil:
+			s.Limit = p.fetchFirst()
+		default:
+			return
+		}
+	}
+}
+
+func (p *parser) fetchFirst() Expr {
+	p.expect("fetch")
+	if p.acceptAny("first", "next") == "" {
+		p.unexpected()
+	}
+	var count Expr = &Literal{at(p.peek().at), Integer, "1"}
+	if t := p.peek(); !t.is("row") && !t.is("rows") {
+		count = p.primary()
+	}
+	if p.acceptAny("row", "rows") == "" {
+		p.unexpected()
+	}
+	p.expect("only")
+	return count
+}

@@ -1,0 +1,117 @@
+package syntax
+
+// Expressions that begin with a word: constants, functions, casts and columns.
+
+var keywordFunctions = wordSet(`current_timestamp localtimestamp current_user session_user user current_catalog current_schema
+	current_role current_date current_time localtime`)
+
+func (p *parser) wordExpr(t token) Expr {
+	if t.kind == quoted {
+		return p.columnOrCall()
+	}
+	switch t.value {
+	case "null":
+		p.next++
+		return &Literal{at(t.at), Null, ""}
+	case "true", "false":
+		p.next++
+		kind := True
+		if t.value == "false" {
+			kind = False
+		}
+		return &Literal{at(t.at), kind, t.value}
+	case "cast":
+		return p.cast()
+	case "case", "exists", "array", "row", "interval", "extract", "coalesce", "nullif", "greatest", "least", "position",
+		"substring", "trim", "overlay":
+		if t.value == "case" || p.peekAt(1).is("(") || p.peekAt(1).kind == text || t.value == "array" {
+			p.unsupported(t.at, upper(t.value), "Compute it in the client and pass it as a parameter.")
+		}
+	}
+	if keywordFunctions[t.value] {
+		return p.keywordFunction(t)
+	}
+	if p.peekAt(1).kind == text || t.value == "timestamp" && (p.peekAt(1).is("with") || p.peekAt(1).is("without")) {
+		return p.typedConstant(t)
+	}
+	return p.columnOrCall()
+}
+
+// keywordFunction takes current_timestamp and its like, with a precision that only 6 can be.
+func (p *parser) keywordFunction(t token) Expr {
+	p.next++
+	if p.peek().is("(") {
+		modifiers := p.modifiers()
+		if len(modifiers) != 1 || modifiers[0] != "6" {
+			p.unsupported(t.at, upper(t.value)+" with a precision", "Timestamps have microseconds.")
+		}
+	}
+	return &Call{at: at(t.at), Name: t.value, Keyword: true}
+}
+
+func (p *parser) cast() Expr {
+	t := p.take()
+	p.expect("(")
+	x := p.expr()
+	p.expect("as")
+	target := p.typeName()
+	p.expect(")")
+	return &Cast{at(t.at), x, target}
+}
+
+// typedConstant takes "type 'text'".
+func (p *parser) typedConstant(t token) Expr {
+	target := p.typeName()
+	constant := p.peek()
+	if constant.kind != text {
+		p.unexpected()
+	}
+	p.next++
+	return &Cast{at(t.at), &Literal{at(constant.at), String, constant.value}, target}
+}
+
+func (p *parser) columnOrCall() Expr {
+	t := p.peek()
+	if t.kind == word && (t.value == "left" || t.value == "right") && p.peekAt(1).is("(") {
+		p.unsupported(t.at, "function "+t.value, "Compute it in the client.")
+	}
+	first := p.name()
+	if p.peek().is("(") {
+		return p.call(first)
+	}
+	if !p.accept(".") {
+		return &Column{at(first.At), "", first.Text}
+	}
+	second := p.label()
+	if p.peek().is("(") && first.Text == "pg_catalog" {
+		return p.call(second)
+	}
+	if p.accept(".") { // schema.table.column
+		third := p.label()
+		return &Column{at(first.At), second.Text, third.Text}
+	}
+	return &Column{at(first.At), first.Text, second.Text}
+}
+
+func (p *parser) call(name Name) Expr {
+	node := &Call{at: at(name.At), Name: name.Text}
+	p.expect("(")
+	switch {
+	case p.accept("*"):
+		node.Star = true
+	case p.peek().is(")"):
+	case p.peek().is("distinct"):
+		p.unsupported(p.peek().at, "DISTINCT in a function call", "Count distinct values in the client.")
+	default:
+		p.accept("all")
+		node.Args = append(node.Args, p.expr())
+		for p.accept(",") {
+			node.Args = append(node.Args, p.expr())
+		}
+	}
+	p.expect(")")
+	if t := p.peek(); t.is("over") || t.is("filter") {
+		p.unsupported(t.at, upper(t.value), "Supported aggregates are count, min and max over all rows.")
+	}
+	return node
+}
