@@ -1,0 +1,43 @@
+"""A stop request that a signal handler may set."""
+
+import queue
+from typing import Protocol
+
+
+class StopRequest(Protocol):
+    """What the loop needs of a stop request; ``threading.Event`` fits too."""
+
+    def set(self) -> None: ...
+    def is_set(self) -> bool: ...
+    def wait(self, timeout: float) -> object: ...
+
+
+class Stop:
+    """A stop request that can be set from a signal handler and from other threads.
+
+    ``threading.Event.set`` takes a lock that is not reentrant: called from a signal handler while the same
+    thread is inside ``wait`` it can block for ever. ``SimpleQueue.put`` is made for that situation.
+    """
+
+    def __init__(self) -> None:
+        self._set = False
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def set(self) -> None:
+        """Ask for the stop; it stays asked for."""
+        self._set = True
+        self._wake.put(None)
+
+    def is_set(self) -> bool:
+        """Say whether the stop was asked for."""
+        return self._set
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until the stop is asked for, at most ``timeout`` seconds."""
+        if not self._set:
+            try:
+                self._wake.get(timeout=timeout)
+            except queue.Empty:
+                return self._set
+            self._wake.put(None)  # for whoever else waits
+        return self._set

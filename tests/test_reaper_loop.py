@@ -1,0 +1,268 @@
+"""The reaper's loop under a clock that the test moves: batches, pace, stop, backoff, reports."""
+
+import logging
+
+import pytest
+
+from reaper.loop import Reaper
+from reaper.pacing import Backoff, BatchSize
+from reaper.supervise import Supervisor
+from wsgi_chaisession.errors import StoreUnavailable
+
+
+class Clock:
+    """Seconds that pass only when somebody waits or works."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+class StopAt:
+    """A stop request whose waiting moves the clock; it comes by itself at the second ``at``."""
+
+    def __init__(self, clock, at=float("inf")):
+        self.clock = clock
+        self.at = at
+        self.waits = []
+
+    def set(self):
+        self.at = self.clock.now
+
+    def is_set(self):
+        return self.clock.now >= self.at
+
+    def wait(self, timeout):
+        self.waits.append(timeout)
+        self.clock.now += timeout
+
+
+class Backlog:
+    """A store with so many expired rows; a batch costs a fixed time and a time for each row."""
+
+    def __init__(self, clock, expired, *, fixed=0.002, per_row=0.00008):
+        self.clock = clock
+        self.expired = expired
+        self.fixed = fixed
+        self.per_row = per_row
+        self.limits = []
+        self.runs = []
+        self.closed = 0
+        self.failures = 0
+
+    def delete_expired(self, limit, now=None):
+        self.limits.append(limit)
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable("nobody listens at /db")
+        rows = min(limit, self.expired)
+        self.expired -= rows
+        self.clock.now += self.fixed + rows * self.per_row
+        return rows
+
+    def record_reaper_run(self, deleted, seconds):
+        self.runs.append((deleted, round(seconds, 6)))
+
+    def close(self):
+        self.closed += 1
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def make(store, *, at=float("inf"), **options):
+    stop = StopAt(store.clock, at)
+    return Reaper(store, clock=store.clock, stop=stop, **options), stop
+
+
+def test_everything_expired_goes_in_bounded_batches(clock):
+    store = Backlog(clock, 1000)
+    reaper, _ = make(store, batch_rows=40)
+    run = reaper.run_once()
+    assert (run.deleted, run.complete, store.expired) == (1000, True, 0)
+    assert store.limits[:7] == [1, 2, 4, 8, 16, 32, 40]
+    assert max(store.limits) == 40
+    assert run.batches == len(store.limits)
+
+
+def test_nothing_expired_costs_one_batch_and_no_pause(clock):
+    store = Backlog(clock, 0)
+    reaper, stop = make(store)
+    run = reaper.run_once()
+    assert (run.deleted, run.batches, run.complete) == (0, 1, True)
+    assert stop.waits == []
+    assert str(run) == "deleted 0 expired sessions in 1 batch, 0.002 s"
+
+
+def test_batches_pause_in_between(clock):
+    store = Backlog(clock, 10)
+    reaper, stop = make(store, pause=0.5)
+    run = reaper.run_once()
+    assert stop.waits == [0.5] * (run.batches - 1)
+
+
+@pytest.mark.parametrize("per_row", [0.0005, 0.001, 0.005])
+def test_batches_shrink_to_the_longest_hold(clock, per_row):
+    store = Backlog(clock, 3000, per_row=per_row)
+    reaper, _ = make(store, max_hold=0.010)
+    reaper.run_once()
+    settled = store.limits[20:-1]
+    assert max(settled) * per_row <= 2 * 0.010
+    assert min(settled) * per_row >= 0.010 / 4
+
+
+def test_a_slow_disk_does_not_shrink_batches(clock):
+    store = Backlog(clock, 1000, fixed=0.200)
+    reaper, _ = make(store, max_hold=0.010)
+    reaper.run_once()
+    assert max(store.limits) >= 64
+
+
+def test_a_disk_that_turns_slow_does_not_hold_batches_at_one_row():
+    size = BatchSize(most=100, max_hold=0.010)
+    for _ in range(10):
+        size.learn(0.001)
+    assert size.rows == 100
+    for _ in range(10):
+        size.learn(0.300)
+    assert size.rows > 1
+
+
+def test_the_time_budget_ends_a_run_and_says_so(clock):
+    store = Backlog(clock, 100_000)
+    reaper, _ = make(store, time_budget=1.0, pause=0.05)
+    run = reaper.run_once()
+    assert not run.complete
+    assert 1.0 <= run.seconds < 1.1
+    assert str(run).endswith("more may be waiting")
+    assert store.expired == 100_000 - run.deleted
+    assert store.runs == [(run.deleted, round(run.seconds, 6))]
+
+
+def test_a_stop_in_the_middle_finishes_the_batch_and_begins_no_other(clock):
+    store = Backlog(clock, 100_000)
+    reaper, _ = make(store, at=clock.now + 0.5)
+    run = reaper.run_once()
+    assert not run.complete
+    assert 0.5 <= run.seconds < 0.6
+    assert store.runs == [(run.deleted, round(run.seconds, 6))]
+    assert store.closed == 1
+
+
+def test_a_stop_before_the_start_is_not_lost(clock):
+    store = Backlog(clock, 5)
+    reaper, stop = make(store)
+    reaper.stop()
+    reaper.run()
+    assert store.limits == []
+    assert stop.waits == []
+
+
+def test_stopping_when_nothing_runs_is_harmless(clock):
+    reaper, _ = make(Backlog(clock, 0))
+    reaper.stop()
+    reaper.stop()
+    assert reaper.run_once().batches == 0
+
+
+def test_runs_repeat_after_the_interval(clock):
+    store = Backlog(clock, 0)
+    reaper, _ = make(store, interval=300.0, at=clock.now + 1000.0)
+    reaper.run()
+    assert len(store.runs) == 4
+    assert store.closed == 4
+
+
+def test_a_store_that_is_down_is_tried_again_with_growing_pauses(clock, caplog):
+    store = Backlog(clock, 7)
+    store.failures = 5
+    backoff = Backoff(first=1.0, most=60.0, jitter=lambda: 0.0)
+    reaper, stop = make(store, interval=300.0, at=clock.now + 60.0, backoff=backoff)
+    with caplog.at_level(logging.INFO, "reaper"):
+        reaper.run()
+    assert stop.waits[:5] == pytest.approx([1.0, 2.0, 4.0, 8.0, 16.0])
+    assert store.expired == 0
+    assert store.closed == 6
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 5
+    assert "nobody listens at /db; next try in 1.0 s" in warnings[0].message
+
+
+def test_an_error_of_the_program_itself_is_not_retried(clock):
+    store = Backlog(clock, 7)
+    store.record_reaper_run = lambda *_: 1 / 0
+    reaper, _ = make(store)
+    with pytest.raises(ZeroDivisionError):
+        reaper.run()
+    assert store.closed == 1
+
+
+def test_backoff_grows_to_its_limit_and_begins_again_after_a_success():
+    backoff = Backoff(first=1.0, most=10.0, jitter=lambda: 0.0)
+    assert [backoff.failed() for _ in range(6)] == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    backoff.succeeded()
+    assert backoff.failed() == 1.0
+
+
+def test_backoff_is_shortened_at_random_by_half_at_most():
+    waits = [Backoff(first=8.0, most=60.0).failed() for _ in range(200)]
+    assert 4.0 <= min(waits) < max(waits) <= 8.0
+
+
+def test_each_run_logs_one_line(clock, caplog):
+    store = Backlog(clock, 3)
+    reaper, _ = make(store, at=clock.now + 1.0)
+    with caplog.at_level(logging.INFO, "reaper"):
+        reaper.run()
+    assert [record.message for record in caplog.records] == [
+        "deleted 3 expired sessions in 3 batches, 0.106 s"
+    ]
+
+
+class Reports(Supervisor):
+    """Keeps what would be sent to the service manager, with the time."""
+
+    def __init__(self, clock, watchdog):
+        super().__init__({})
+        self.clock = clock
+        self.watchdog = watchdog
+        self.sent = []
+
+    def _send(self, *lines):
+        self.sent += [(self.clock.now, line) for line in lines]
+
+
+def test_the_watchdog_gets_its_signs_of_life_between_runs(clock):
+    store = Backlog(clock, 0)
+    supervisor = Reports(clock, watchdog=20.0)
+    reaper, _ = make(store, interval=300.0, at=clock.now + 900.0, supervisor=supervisor)
+    reaper.run()
+    beats = [at for at, line in supervisor.sent if line == "WATCHDOG=1"]
+    assert max(later - earlier for earlier, later in zip(beats, beats[1:], strict=False)) <= 10.0
+    assert beats[-1] - beats[0] > 850
+
+
+def test_the_supervisor_learns_readiness_failure_recovery_and_end(clock):
+    store = Backlog(clock, 2)
+    store.failures = 1
+    supervisor = Reports(clock, watchdog=None)
+    reaper, _ = make(store, at=clock.now + 10.0, supervisor=supervisor)
+    reaper.run()
+    lines = [line for _, line in supervisor.sent]
+    assert lines[0] == "READY=1"
+    assert any(line.startswith("STATUS=the store failed, next try in") for line in lines)
+    assert any(line.startswith("STATUS=last run deleted 2 expired sessions") for line in lines)
+    assert lines[-2:] == ["STOPPING=1", "STATUS=stopping"]
+
+
+@pytest.mark.parametrize(
+    "options", [{"interval": 0}, {"batch_rows": 0}, {"max_hold": -1}, {"time_budget": 0}, {"pause": -0.1}]
+)
+def test_impossible_options_are_refused_with_their_value(clock, options):
+    ((name, value),) = options.items()
+    with pytest.raises(ValueError, match=f"{name} is {value}"):
+        Reaper(Backlog(clock, 0), **options)
