@@ -1,0 +1,134 @@
+"""The command line: look after the server of a directory."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import psycopg
+
+from chaisql.address import Address, choose_socket_dir, published_address
+from chaisql.directory import prepare, resolve
+from chaisql.launch import command_line
+from chaisql.locate import find_server
+from chaisql.probe import Answer, Presence, ask
+from chaisql.process import end
+from chaisql.version import VERSION
+
+NOT_RUNNING, USAGE, NO_DIRECTORY, FAILED, TRY_LATER, INTERRUPTED = 3, 64, 66, 70, 75, 130
+SECONDS = click.FloatRange(min=0, min_open=True)
+DIRECTORY = click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+
+
+class NoDirectoryError(Exception):
+    """A command was given a directory that does not exist."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; errors become one line and an exit code."""
+    try:
+        return cli.main(argv, prog_name="chaisql", standalone_mode=False) or 0
+    except click.UsageError as error:
+        return _complain(error.format_message(), USAGE)
+    except click.Abort:
+        return INTERRUPTED
+    except NoDirectoryError as error:
+        return _complain(str(error), NO_DIRECTORY)
+    except (OSError, psycopg.Error) as error:
+        return _complain(str(error), FAILED)
+
+
+def _complain(message: str, code: int) -> int:
+    click.echo(f"chaisql: {message}", err=True)
+    return code
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Look after the server of a Chai database directory.
+
+    Exit codes: 0 done, 3 no server runs, 64 wrong usage, 66 no such directory, 70 failed, 75 not done in
+    time. `serve` ends with the server's own, which `chaisqld --help` lists.
+    """
+
+
+@cli.command(short_help="Serve a directory in the foreground.")
+@DIRECTORY
+@click.option(
+    "--idle-exit",
+    type=SECONDS,
+    metavar="SECONDS",
+    help="End after so many seconds without connections; else never.",
+)
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warn", "error"]), default="info", show_default=True
+)
+def serve(directory: Path, idle_exit: float | None, log_level: str) -> None:
+    """Serve DIRECTORY in the foreground, under a supervisor for instance; the log goes to standard error.
+
+    SIGTERM and Ctrl-C end it in good order.
+    """
+    place = resolve(str(directory))
+    prepare(place)
+    argv = command_line(
+        place, socket_dir=choose_socket_dir(place), idle_exit=idle_exit, options=["--log-level", log_level]
+    )
+    os.execv(argv[0], argv)  # noqa: S606 - the supervisor's signals must reach the server itself
+
+
+@cli.command(short_help="Tell whether a directory is served.")
+@DIRECTORY
+def status(directory: Path) -> int:
+    """Tell whether DIRECTORY is served, by which process and where; exit code 3 when it is not."""
+    address, answer = _look(directory)
+    if answer.presence is Presence.ABSENT:
+        return _absent(directory)
+    pid, version = answer.pid or address.pid, address.version or "unknown"
+    click.echo(f"{answer.presence.value}: pid {pid}, version {version}, socket {address.socket}")
+    return 0
+
+
+@cli.command(short_help="Stop the server of a directory.")
+@DIRECTORY
+@click.option(
+    "--timeout",
+    type=SECONDS,
+    default=15.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for its end.",
+)
+def stop(directory: Path, timeout: float) -> int:
+    """Stop the server of DIRECTORY: it finishes what runs and ends."""
+    address, answer = _look(directory)
+    if answer.presence is Presence.ABSENT:
+        return _absent(directory)
+    if answer.pid is None:
+        return _complain(f"the kernel does not tell which process listens at {address.socket}", FAILED)
+    if not end(answer.pid, timeout=timeout):
+        return _complain(f"chaisqld {answer.pid} still runs after {timeout:g} s", TRY_LATER)
+    click.echo(f"stopped chaisqld {answer.pid}")
+    return 0
+
+
+@cli.command(short_help="Print the versions of the package and its server.")
+def version() -> None:
+    """Print the versions of the package and of the server inside it."""
+    server = find_server()
+    told = subprocess.run([server, "version"], capture_output=True, text=True, timeout=10, check=False)
+    click.echo(f"chai-python {VERSION}")
+    click.echo(f"{told.stdout.strip() or 'unknown version'} ({server})")
+
+
+def _look(directory: Path) -> tuple[Address, Answer]:
+    place = resolve(str(directory))
+    if not place.is_dir():
+        raise NoDirectoryError(f"there is no directory {place}")
+    address = published_address(place)
+    return address, ask(address.socket)
+
+
+def _absent(directory: Path) -> int:
+    click.echo(f"no server runs for {directory}")
+    return NOT_RUNNING

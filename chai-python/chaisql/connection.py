@@ -1,0 +1,40 @@
+"""The front door: a target in, a psycopg connection out."""
+
+import os
+from typing import Any
+
+import psycopg
+
+from chaisql.dial import Connection
+from chaisql.directory import resolve
+from chaisql.discovery import MEMORY, connect_memory, find_or_start
+from chaisql.launch import check_seconds
+
+_URL_SCHEMES = ("postgresql://", "postgres://")
+
+
+def connect(
+    target: str | os.PathLike[str],
+    *,
+    start_timeout: float = 30.0,
+    idle_exit: float | None = 60.0,
+    **options: Any,
+) -> Connection:
+    """Connect to a Chai database.
+
+    :param target: the directory that holds the database: its server is found, or started where none runs,
+        and a new database is made where nothing was. `":memory:"`: a database and a server of this
+        connection alone. A `postgresql://` URL: whoever serves there; nothing is started.
+    :param start_timeout: seconds until the server must have answered.
+    :param idle_exit: a server that this call starts ends itself after so many seconds without connections;
+        None keeps it.
+    :param options: what `psycopg.connect` takes, such as `autocommit` or `row_factory`.
+    """
+    check_seconds("start_timeout", start_timeout)
+    check_seconds("idle_exit", idle_exit)
+    place = os.fspath(target)
+    if place.startswith(_URL_SCHEMES):
+        return psycopg.connect(place, **options)
+    if place == MEMORY:
+        return connect_memory(start_timeout=start_timeout, options=options)
+    return find_or_start(resolve(place), start_timeout=start_timeout, idle_exit=idle_exit, options=options)

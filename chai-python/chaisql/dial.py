@@ -1,0 +1,98 @@
+"""Open a psycopg connection to a server at a known address."""
+
+import math
+import os
+import re
+from typing import Any, TypeAlias
+
+import psycopg
+
+from chaisql.address import PORT, Address
+from chaisql.errors import ServerError
+from chaisql.probe import Presence, ask
+from chaisql.version import VERSION
+
+Connection: TypeAlias = psycopg.Connection[Any]
+NAME = "chai"
+# libpq takes whole seconds, and two at least.
+_LEAST_TIMEOUT = 2
+_HARMLESS = {"PGAPPNAME"}
+
+
+def dial(address: Address, *, timeout: float, options: dict[str, Any]) -> Connection | None:
+    """A connection, or None when no server is there or it is just leaving.
+
+    :param timeout: seconds for the attempt.
+    :param options: what the caller wants psycopg to do.
+    """
+    arguments = _arguments(address, timeout, options)
+    try:
+        connection = psycopg.connect(**arguments)
+    except psycopg.errors.ConnectionTimeout:
+        raise
+    except psycopg.OperationalError:
+        presence = _look(address)
+        if presence in {Presence.ABSENT, Presence.LEAVING}:
+            return None
+        if presence is not Presence.SERVING:
+            raise
+        connection = psycopg.connect(**arguments)  # who answers now may have followed the one that failed us
+    return _same_version(connection, address)
+
+
+def parameters(address: Address) -> dict[str, Any]:
+    """The address in libpq's keywords."""
+    return {
+        "host": str(address.socket_dir),
+        "port": PORT,
+        "user": NAME,
+        "dbname": NAME,
+        "sslmode": "disable",
+        "gssencmode": "disable",
+    }
+
+
+def _arguments(address: Address, timeout: float, options: dict[str, Any]) -> dict[str, Any]:
+    """What psycopg.connect is given: the caller cannot choose the address, and the environment nothing."""
+    where = parameters(address)
+    if chosen := where.keys() & options.keys():
+        raise ValueError(f"{', '.join(sorted(chosen))}: chosen by the database directory, not by options")
+    seconds = max(_LEAST_TIMEOUT, math.ceil(timeout))
+    return {**_environment_undone(), "connect_timeout": seconds, **options, **where}
+
+
+def _environment_undone() -> dict[str, str]:
+    """libpq's own defaults for whatever PG* variables would change: they are meant for other servers."""
+    present = {name for name in os.environ if name.startswith("PG")} - _HARMLESS
+    service = "PGSERVICE" in present  # a service may set any keyword
+    return {
+        option.keyword.decode(): (option.compiled or b"").decode()
+        for option in psycopg.pq.Conninfo.get_defaults()
+        if option.keyword not in {b"service", b"servicefile"}
+        and option.envvar
+        and (service or option.envvar.decode() in present)
+    }
+
+
+def _look(address: Address) -> Presence:
+    try:
+        return ask(address.socket).presence
+    except PermissionError as error:
+        raise ServerError(
+            f"the server at {address.socket} belongs to another user", path=str(address.socket_dir)
+        ) from error
+
+
+def _same_version(connection: Connection, address: Address) -> Connection:
+    """*connection*, if this package understands its server: they agree in the first two numbers."""
+    said = connection.info.parameter_status("server_version") or ""
+    found = re.search(r"\(chaisqld ([^)]*)\)", said)
+    theirs = found[1] if found else "no chaisqld"
+    if theirs.split(".")[:2] == VERSION.split(".")[:2]:
+        return connection
+    connection.close()
+    raise ServerError(
+        f"the server at {address.socket} is {said or 'unknown'} but chai-python is {VERSION}: "
+        f"let its users finish and stop it with `python -m chaisql stop`",
+        path=str(address.socket_dir),
+    )

@@ -1,0 +1,103 @@
+"""Find the server of a directory or start it, so that many processes at once get one and the same.
+
+The lock that decides who serves is the directory's own, held by the server. `start.lock` only keeps
+callers from starting servers that would lose; nothing breaks when it is held by nobody.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from chaisql import logfile
+from chaisql.address import Address, choose_socket_dir, private_folder, published_address
+from chaisql.dial import Connection, dial
+from chaisql.directory import POLL_SECONDS, prepare, start_lock
+from chaisql.errors import ServerError
+from chaisql.launch import Outcome, Start, command_line, start_detached
+from chaisql.probe import Presence, ask
+
+MEMORY = ":memory:"
+# How long a private server outlives its connection, and how long its only user may take to connect.
+MEMORY_IDLE_SECONDS = 5.0
+HELD = 75
+MEANINGS = {
+    64: "it does not understand its command line: is CHAISQL_SERVER of another version?",
+    65: "the directory is not a chaisqld database, or it is damaged",
+    70: "an internal failure or an unrecoverable error of the disk",
+    73: "the directory cannot be created, read or written",
+    HELD: "another program holds the directory: end it, or let it serve the directory",
+    126: "it cannot be executed",
+    127: "it is not there",
+}
+
+
+def find_or_start(
+    directory: Path, *, start_timeout: float, idle_exit: float | None, options: dict[str, Any]
+) -> Connection:
+    """A connection to the one server of *directory*; starts it where none answers."""
+    deadline = time.monotonic() + start_timeout
+    while (left := deadline - time.monotonic()) > 0:
+        if connection := dial(published_address(directory), timeout=left, options=options):
+            return connection
+        prepare(directory)
+        with start_lock(directory) as held:
+            if not held:
+                time.sleep(POLL_SECONDS)
+            elif connection := dial(published_address(directory), timeout=left, options=options):
+                return connection
+            else:
+                _start(directory, timeout=left, idle_exit=idle_exit)
+    raise ServerError(f"no server of {directory} answered within {start_timeout:.1f} s", path=str(directory))
+
+
+def connect_memory(*, start_timeout: float, options: dict[str, Any]) -> Connection:
+    """A connection to a new server of its own, which goes soon after the connection does.
+
+    The kernel closes a dead process's connection, so no way of dying leaves the server behind. Its socket
+    is removed once we are connected: nobody else can come in.
+    """
+    folder = Path(tempfile.mkdtemp(dir=private_folder()))
+    try:
+        argv = command_line(MEMORY, socket_dir=folder, idle_exit=MEMORY_IDLE_SECONDS)
+        start = start_detached(argv, log=logfile.open_log(folder), timeout=start_timeout)
+        check_start(start, MEMORY, timeout=start_timeout, log_tail=logfile.tail(folder))
+        connection = dial(Address(socket_dir=folder), timeout=start_timeout, options=options)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if connection is None:
+        raise ServerError("the private server left before it was used", path=MEMORY)
+    return connection
+
+
+def check_start(start: Start, directory: Path | str, *, timeout: float, log_tail: str) -> None:
+    """Raise what a failed start was about."""
+    if start.outcome is Outcome.READY:
+        return
+    if start.outcome is Outcome.LATE:
+        message = f"the server of {directory} is not ready after {timeout:.1f} s; it goes on starting"
+    else:
+        message = f"the server of {directory} {_ending(start.exit_code)} before it was ready"
+    raise ServerError(message, path=str(directory), exit_code=start.exit_code, log_tail=log_tail)
+
+
+def _start(directory: Path, *, timeout: float, idle_exit: float | None) -> None:
+    """Start a server and wait for it; returns also when another server turns out to hold *directory*."""
+    argv = command_line(directory, socket_dir=choose_socket_dir(directory), idle_exit=idle_exit)
+    log = logfile.open_log(directory)
+    written = os.fstat(log).st_size
+    start = start_detached(argv, log=log, timeout=timeout)
+    if start.exit_code == HELD and ask(published_address(directory).socket).presence is not Presence.ABSENT:
+        return
+    check_start(start, directory, timeout=timeout, log_tail=logfile.tail(directory, written))
+
+
+def _ending(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "closed its ready pipe"
+    if exit_code < 0:
+        return f"was killed by signal {-exit_code}"
+    meaning = MEANINGS.get(exit_code)
+    return f"ended with exit code {exit_code}" + (f" ({meaning})" if meaning else "")

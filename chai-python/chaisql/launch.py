@@ -1,0 +1,140 @@
+"""Start a server process and wait until it says that it is ready."""
+
+import contextlib
+import enum
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaisql.errors import ServerError
+from chaisql.locate import find_server
+
+READY = b"ready\n"
+# A shell between us and the server: when it ends, the server is no child of ours, so that it never becomes
+# our zombie nor meets the host's SIGCHLD handling. Forking twice ourselves would be unsafe beside threads.
+# The shell stays only until told: `wait` makes it hand on the exit code of a server that died.
+DETACH = '"$@" 3>&1 1>&2 </dev/null & exec 1>&2; read -r word; [ "$word" = wait ] && wait $!'
+
+
+class Outcome(enum.Enum):
+    READY = enum.auto()
+    DIED = enum.auto()
+    LATE = enum.auto()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """How a start went; *exit_code* is minus the signal's number when one ended the server."""
+
+    outcome: Outcome
+    exit_code: int | None = None
+
+
+def check_seconds(name: str, value: float | None) -> None:
+    if value is not None and not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be a positive number of seconds, not {value!r}")
+
+
+def command_line(
+    directory: Path | str,
+    *,
+    socket_dir: Path,
+    idle_exit: float | None = None,
+    options: Sequence[str] = (),
+) -> list[str]:
+    """The command that serves *directory*; *idle_exit* in seconds, None never exits by itself."""
+    argv = [find_server(), "serve", "--dir", str(directory), "--socket-dir", str(socket_dir), *options]
+    if idle_exit is not None:
+        argv += ["--idle-exit", f"{idle_exit:.3f}s"]
+    return argv
+
+
+def start_detached(argv: Sequence[str], *, log: int, timeout: float) -> Start:
+    """Run *argv* so that it outlives this process, and wait until it is ready.
+
+    :param log: the descriptor that becomes its standard error; closed here.
+    :param timeout: seconds until its start counts as late; it is then left to itself.
+    """
+    try:
+        shell = _popen(
+            ["/bin/sh", "-c", DETACH, "chaisqld", *argv, "--ready-fd", "3"], log, stdout=subprocess.PIPE
+        )
+    finally:
+        os.close(log)
+    assert shell.stdin is not None and shell.stdout is not None  # noqa: S101, PT018 - for the type checkers
+    with shell.stdin, shell.stdout:
+        outcome = wait_ready(shell.stdout.fileno(), timeout=timeout)
+        with contextlib.suppress(BrokenPipeError):
+            shell.stdin.write(b"wait\n" if outcome is Outcome.DIED else b"go\n")
+    code = _exit_code(shell)
+    return Start(outcome=outcome, exit_code=code if outcome is Outcome.DIED else None)
+
+
+def start_child(argv: Sequence[str], *, log: int) -> "tuple[subprocess.Popen[bytes], int]":
+    """Run *argv* as a child of this process; also returns the pipe that it gets ready on.
+
+    :param log: the descriptor that becomes its standard error; closed here.
+    """
+    ours, theirs = os.pipe()
+    try:
+        argv = [*argv, "--ready-fd", str(theirs)]
+        return _popen(argv, log, pass_fds=(theirs,), stdin=subprocess.DEVNULL), ours
+    except ServerError:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+        os.close(log)
+
+
+def wait_ready(descriptor: int, *, timeout: float) -> Outcome:
+    """Wait for the line `ready`; the pipe's end without it means that the server died."""
+    deadline = time.monotonic() + timeout
+    data = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, selectors.EVENT_READ)
+        while READY not in data:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                return Outcome.LATE
+            if not (part := os.read(descriptor, 64)):
+                return Outcome.DIED
+            data = data[-len(READY) :] + part
+    return Outcome.READY
+
+
+def _popen(
+    argv: Sequence[str],
+    log: int,
+    *,
+    stdin: int = subprocess.PIPE,
+    stdout: int | None = None,
+    pass_fds: tuple[int, ...] = (),
+) -> "subprocess.Popen[bytes]":
+    """A process in a session of its own, so that Ctrl-C at our terminal is not its business."""
+    try:
+        return subprocess.Popen(
+            argv,
+            bufsize=0,
+            stdin=stdin,
+            stdout=log if stdout is None else stdout,
+            stderr=log,
+            pass_fds=pass_fds,
+            cwd="/",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ServerError(f"cannot run {argv[0]}: {error.strerror}", path=argv[0]) from error
+
+
+def _exit_code(shell: "subprocess.Popen[bytes]") -> int | None:
+    try:
+        code = shell.wait(timeout=5)
+    except subprocess.TimeoutExpired:  # it closed its ready pipe and runs on
+        shell.kill()
+        shell.wait()
+        return None
+    return 128 - code if code > 128 else code

@@ -1,0 +1,40 @@
+"""The file that a server writes its log to when nobody watches its standard error."""
+
+import os
+from pathlib import Path
+
+NAME = "chaisqld.log"
+KEEP_BYTES = 1024 * 1024
+TAIL_LINES = 10
+_TAIL_BYTES = 4096
+
+
+def open_log(directory: Path) -> int:
+    """A descriptor that appends to the log in *directory*.
+
+    A log that has grown past 1 MiB becomes `chaisqld.log.1` first, in place of an older one: the two
+    together stay small as long as one server's life does.
+    """
+    path = directory / NAME
+    descriptor = _open(path)
+    if os.fstat(descriptor).st_size <= KEEP_BYTES:
+        return descriptor
+    os.close(descriptor)
+    path.replace(path.with_name(NAME + ".1"))
+    return _open(path)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def tail(directory: Path, start: int = 0) -> str:
+    """The last lines of the log that were written after the byte *start*."""
+    try:
+        with (directory / NAME).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(start, size - _TAIL_BYTES))
+            lines = file.read(_TAIL_BYTES).decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return "\n".join(lines[-TAIL_LINES:])
