@@ -33,6 +33,7 @@ PACE = (
     _option(
         "--max-hold",
         type=positive_duration,
+        metavar="DURATION",
         default="10ms",
         help="Longest time that a batch may keep the database's writer busy; batches shrink to it.",
     ),
@@ -40,12 +41,14 @@ PACE = (
     _option(
         "--time-budget",
         type=positive_duration,
+        metavar="DURATION",
         default="1m",
         help="Longest time that one run may take; the rest waits for the next.",
     ),
     _option(
         "--timeout",
         type=positive_duration,
+        metavar="DURATION",
         default="30s",
         help="Longest wait for the store, its start on demand included.",
     ),
@@ -57,7 +60,9 @@ def _paced(command: Callable[..., Any]) -> Callable[..., Any]:
     return reduce(lambda wrapped, option: option(wrapped), reversed(PACE), command)
 
 
-@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    epilog=EXIT_CODES, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="wsgi-chaisession", prog_name=PROGRAM)
 def reaper() -> None:
     """Delete expired sessions, in small batches, beside the web workers.

@@ -1,6 +1,9 @@
 """The reaper's loop under a clock that the test moves: batches, pace, stop, backoff, reports."""
 
 import logging
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -13,28 +16,28 @@ from wsgi_chaisession.errors import StoreUnavailable
 class Clock:
     """Seconds that pass only when somebody waits or works."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.now = 1000.0
 
-    def __call__(self):
+    def __call__(self) -> float:
         return self.now
 
 
 class StopAt:
     """A stop request whose waiting moves the clock; it comes by itself at the second ``at``."""
 
-    def __init__(self, clock, at=float("inf")):
+    def __init__(self, clock: Clock, at: float = float("inf")) -> None:
         self.clock = clock
         self.at = at
-        self.waits = []
+        self.waits: list[float] = []
 
-    def set(self):
+    def set(self) -> None:
         self.at = self.clock.now
 
-    def is_set(self):
+    def is_set(self) -> bool:
         return self.clock.now >= self.at
 
-    def wait(self, timeout):
+    def wait(self, timeout: float) -> None:
         self.waits.append(timeout)
         self.clock.now += timeout
 
@@ -42,17 +45,17 @@ class StopAt:
 class Backlog:
     """A store with so many expired rows; a batch costs a fixed time and a time for each row."""
 
-    def __init__(self, clock, expired, *, fixed=0.002, per_row=0.00008):
+    def __init__(self, clock: Clock, expired: int, *, fixed: float = 0.002, per_row: float = 0.00008) -> None:
         self.clock = clock
         self.expired = expired
         self.fixed = fixed
         self.per_row = per_row
-        self.limits = []
-        self.runs = []
+        self.limits: list[int] = []
+        self.runs: list[tuple[int, float]] = []
         self.closed = 0
         self.failures = 0
 
-    def delete_expired(self, limit, now=None):
+    def delete_expired(self, limit: int, now: datetime | None = None) -> int:
         self.limits.append(limit)
         if self.failures:
             self.failures -= 1
@@ -62,24 +65,24 @@ class Backlog:
         self.clock.now += self.fixed + rows * self.per_row
         return rows
 
-    def record_reaper_run(self, deleted, seconds):
+    def record_reaper_run(self, deleted: int, seconds: float) -> None:
         self.runs.append((deleted, round(seconds, 6)))
 
-    def close(self):
+    def close(self) -> None:
         self.closed += 1
 
 
 @pytest.fixture
-def clock():
+def clock() -> Clock:
     return Clock()
 
 
-def make(store, *, at=float("inf"), **options):
+def make(store: Backlog, *, at: float = float("inf"), **options: Any) -> tuple[Reaper, StopAt]:
     stop = StopAt(store.clock, at)
     return Reaper(store, clock=store.clock, stop=stop, **options), stop
 
 
-def test_everything_expired_goes_in_bounded_batches(clock):
+def test_everything_expired_goes_in_bounded_batches(clock: Clock) -> None:
     store = Backlog(clock, 1000)
     reaper, _ = make(store, batch_rows=40)
     run = reaper.run_once()
@@ -89,7 +92,7 @@ def test_everything_expired_goes_in_bounded_batches(clock):
     assert run.batches == len(store.limits)
 
 
-def test_nothing_expired_costs_one_batch_and_no_pause(clock):
+def test_nothing_expired_costs_one_batch_and_no_pause(clock: Clock) -> None:
     store = Backlog(clock, 0)
     reaper, stop = make(store)
     run = reaper.run_once()
@@ -98,7 +101,7 @@ def test_nothing_expired_costs_one_batch_and_no_pause(clock):
     assert str(run) == "deleted 0 expired sessions in 1 batch, 0.002 s"
 
 
-def test_batches_pause_in_between(clock):
+def test_batches_pause_in_between(clock: Clock) -> None:
     store = Backlog(clock, 10)
     reaper, stop = make(store, pause=0.5)
     run = reaper.run_once()
@@ -106,7 +109,7 @@ def test_batches_pause_in_between(clock):
 
 
 @pytest.mark.parametrize("per_row", [0.0005, 0.001, 0.005])
-def test_batches_shrink_to_the_longest_hold(clock, per_row):
+def test_batches_shrink_to_the_longest_hold(clock: Clock, per_row: float) -> None:
     store = Backlog(clock, 3000, per_row=per_row)
     reaper, _ = make(store, max_hold=0.010)
     reaper.run_once()
@@ -115,14 +118,14 @@ def test_batches_shrink_to_the_longest_hold(clock, per_row):
     assert min(settled) * per_row >= 0.010 / 4
 
 
-def test_a_slow_disk_does_not_shrink_batches(clock):
+def test_a_slow_disk_does_not_shrink_batches(clock: Clock) -> None:
     store = Backlog(clock, 1000, fixed=0.200)
     reaper, _ = make(store, max_hold=0.010)
     reaper.run_once()
     assert max(store.limits) >= 64
 
 
-def test_a_disk_that_turns_slow_does_not_hold_batches_at_one_row():
+def test_a_disk_that_turns_slow_does_not_hold_batches_at_one_row() -> None:
     size = BatchSize(most=100, max_hold=0.010)
     for _ in range(10):
         size.learn(0.001)
@@ -132,7 +135,7 @@ def test_a_disk_that_turns_slow_does_not_hold_batches_at_one_row():
     assert size.rows > 1
 
 
-def test_the_time_budget_ends_a_run_and_says_so(clock):
+def test_the_time_budget_ends_a_run_and_says_so(clock: Clock) -> None:
     store = Backlog(clock, 100_000)
     reaper, _ = make(store, time_budget=1.0, pause=0.05)
     run = reaper.run_once()
@@ -143,7 +146,7 @@ def test_the_time_budget_ends_a_run_and_says_so(clock):
     assert store.runs == [(run.deleted, round(run.seconds, 6))]
 
 
-def test_a_stop_in_the_middle_finishes_the_batch_and_begins_no_other(clock):
+def test_a_stop_in_the_middle_finishes_the_batch_and_begins_no_other(clock: Clock) -> None:
     store = Backlog(clock, 100_000)
     reaper, _ = make(store, at=clock.now + 0.5)
     run = reaper.run_once()
@@ -153,7 +156,7 @@ def test_a_stop_in_the_middle_finishes_the_batch_and_begins_no_other(clock):
     assert store.closed == 1
 
 
-def test_a_stop_before_the_start_is_not_lost(clock):
+def test_a_stop_before_the_start_is_not_lost(clock: Clock) -> None:
     store = Backlog(clock, 5)
     reaper, stop = make(store)
     reaper.stop()
@@ -162,14 +165,14 @@ def test_a_stop_before_the_start_is_not_lost(clock):
     assert stop.waits == []
 
 
-def test_stopping_when_nothing_runs_is_harmless(clock):
+def test_stopping_when_nothing_runs_is_harmless(clock: Clock) -> None:
     reaper, _ = make(Backlog(clock, 0))
     reaper.stop()
     reaper.stop()
     assert reaper.run_once().batches == 0
 
 
-def test_runs_repeat_after_the_interval(clock):
+def test_runs_repeat_after_the_interval(clock: Clock) -> None:
     store = Backlog(clock, 0)
     reaper, _ = make(store, interval=300.0, at=clock.now + 1000.0)
     reaper.run()
@@ -177,7 +180,9 @@ def test_runs_repeat_after_the_interval(clock):
     assert store.closed == 4
 
 
-def test_a_store_that_is_down_is_tried_again_with_growing_pauses(clock, caplog):
+def test_a_store_that_is_down_is_tried_again_with_growing_pauses(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     store = Backlog(clock, 7)
     store.failures = 5
     backoff = Backoff(first=1.0, most=60.0, jitter=lambda: 0.0)
@@ -192,28 +197,28 @@ def test_a_store_that_is_down_is_tried_again_with_growing_pauses(clock, caplog):
     assert "nobody listens at /db; next try in 1.0 s" in warnings[0].message
 
 
-def test_an_error_of_the_program_itself_is_not_retried(clock):
+def test_an_error_of_the_program_itself_is_not_retried(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Backlog(clock, 7)
-    store.record_reaper_run = lambda *_: 1 / 0
     reaper, _ = make(store)
+    monkeypatch.setattr(store, "record_reaper_run", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         reaper.run()
     assert store.closed == 1
 
 
-def test_backoff_grows_to_its_limit_and_begins_again_after_a_success():
+def test_backoff_grows_to_its_limit_and_begins_again_after_a_success() -> None:
     backoff = Backoff(first=1.0, most=10.0, jitter=lambda: 0.0)
     assert [backoff.failed() for _ in range(6)] == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
     backoff.succeeded()
     assert backoff.failed() == 1.0
 
 
-def test_backoff_is_shortened_at_random_by_half_at_most():
+def test_backoff_is_shortened_at_random_by_half_at_most() -> None:
     waits = [Backoff(first=8.0, most=60.0).failed() for _ in range(200)]
     assert 4.0 <= min(waits) < max(waits) <= 8.0
 
 
-def test_each_run_logs_one_line(clock, caplog):
+def test_each_run_logs_one_line(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     store = Backlog(clock, 3)
     reaper, _ = make(store, at=clock.now + 1.0)
     with caplog.at_level(logging.INFO, "reaper"):
@@ -226,27 +231,27 @@ def test_each_run_logs_one_line(clock, caplog):
 class Reports(Supervisor):
     """Keeps what would be sent to the service manager, with the time."""
 
-    def __init__(self, clock, watchdog):
+    def __init__(self, clock: Clock, watchdog: float | None) -> None:
         super().__init__({})
         self.clock = clock
         self.watchdog = watchdog
-        self.sent = []
+        self.sent: list[tuple[float, str]] = []
 
-    def _send(self, *lines):
+    def _send(self, *lines: str) -> None:
         self.sent += [(self.clock.now, line) for line in lines]
 
 
-def test_the_watchdog_gets_its_signs_of_life_between_runs(clock):
+def test_the_watchdog_gets_its_signs_of_life_between_runs(clock: Clock) -> None:
     store = Backlog(clock, 0)
     supervisor = Reports(clock, watchdog=20.0)
     reaper, _ = make(store, interval=300.0, at=clock.now + 900.0, supervisor=supervisor)
     reaper.run()
     beats = [at for at, line in supervisor.sent if line == "WATCHDOG=1"]
-    assert max(later - earlier for earlier, later in zip(beats, beats[1:], strict=False)) <= 10.0
+    assert max(later - earlier for earlier, later in pairwise(beats)) <= 10.0
     assert beats[-1] - beats[0] > 850
 
 
-def test_the_supervisor_learns_readiness_failure_recovery_and_end(clock):
+def test_the_supervisor_learns_readiness_failure_recovery_and_end(clock: Clock) -> None:
     store = Backlog(clock, 2)
     store.failures = 1
     supervisor = Reports(clock, watchdog=None)
@@ -262,7 +267,7 @@ def test_the_supervisor_learns_readiness_failure_recovery_and_end(clock):
 @pytest.mark.parametrize(
     "options", [{"interval": 0}, {"batch_rows": 0}, {"max_hold": -1}, {"time_budget": 0}, {"pause": -0.1}]
 )
-def test_impossible_options_are_refused_with_their_value(clock, options):
+def test_impossible_options_are_refused_with_their_value(clock: Clock, options: dict[str, float]) -> None:
     ((name, value),) = options.items()
     with pytest.raises(ValueError, match=f"{name} is {value}"):
-        Reaper(Backlog(clock, 0), **options)
+        make(Backlog(clock, 0), **options)

@@ -2,14 +2,19 @@
 
 import os
 import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from reaper.supervise import Supervisor
 
+Manager: TypeAlias = tuple[socket.socket, str]
+
 
 @pytest.fixture
-def manager():  # not in tmp_path, whose name may be too long for a socket
+def manager() -> Iterator[Manager]:  # not in tmp_path, whose name may be too long for a socket
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         path = f"/tmp/reaper-notify-{os.getpid()}"
         sock.bind(path)
@@ -17,16 +22,16 @@ def manager():  # not in tmp_path, whose name may be too long for a socket
         try:
             yield sock, path
         finally:
-            os.unlink(path)
+            Path(path).unlink()
 
 
-def test_ready_and_status_arrive_in_one_message(manager):
+def test_ready_and_status_arrive_in_one_message(manager: Manager) -> None:
     sock, path = manager
     Supervisor({"NOTIFY_SOCKET": path}).ready("at work")
     assert sock.recv(1000) == b"READY=1\nSTATUS=at work"
 
 
-def test_a_status_is_a_sign_of_life_where_a_watchdog_watches(manager):
+def test_a_status_is_a_sign_of_life_where_a_watchdog_watches(manager: Manager) -> None:
     sock, path = manager
     supervisor = Supervisor({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "2000000"})
     supervisor.status("fine")
@@ -34,13 +39,13 @@ def test_a_status_is_a_sign_of_life_where_a_watchdog_watches(manager):
     assert supervisor.watchdog == 2.0
 
 
-def test_stopping_is_announced(manager):
+def test_stopping_is_announced(manager: Manager) -> None:
     sock, path = manager
     Supervisor({"NOTIFY_SOCKET": path}).stopping()
     assert sock.recv(1000) == b"STOPPING=1\nSTATUS=stopping"
 
 
-def test_an_address_in_the_abstract_namespace_is_understood():
+def test_an_address_in_the_abstract_namespace_is_understood() -> None:
     name = f"reaper-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind("\0" + name)
@@ -50,14 +55,14 @@ def test_an_address_in_the_abstract_namespace_is_understood():
 
 
 @pytest.mark.parametrize("address", ["", "/nonexistent/notify", "vsock:2:1234"])
-def test_no_manager_is_no_failure(address):
+def test_no_manager_is_no_failure(address: str) -> None:
     supervisor = Supervisor({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1000000"})
     supervisor.ready("up")
     supervisor.heartbeat()
     supervisor.stopping()
 
 
-def test_a_full_socket_is_not_waited_for(manager):
+def test_a_full_socket_is_not_waited_for(manager: Manager) -> None:
     _, path = manager
     supervisor = Supervisor({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1000000"})
     for _ in range(10_000):
@@ -75,5 +80,7 @@ def test_a_full_socket_is_not_waited_for(manager):
         ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, None),
     ],
 )
-def test_the_watchdog_is_the_one_meant_for_this_process(variables, seconds):
+def test_the_watchdog_is_the_one_meant_for_this_process(
+    variables: dict[str, str], seconds: float | None
+) -> None:
     assert Supervisor(variables).watchdog == seconds
