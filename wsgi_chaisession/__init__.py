@@ -1,0 +1,44 @@
+"""Server-side sessions for any WSGI application, kept in a Chai database."""
+
+from .chai import ChaiStore
+from .codec import Codec, JSONCodec
+from .cookie import Cookie, Transport
+from .errors import (
+    CodecError,
+    DecodeError,
+    EncodeError,
+    HeadersSent,
+    SessionConflict,
+    SessionError,
+    SessionTooLarge,
+    StoreError,
+    StoreUnavailable,
+)
+from .middleware import SessionMiddleware
+from .payload import Flash
+from .session import Session, Status
+from .store import ReaperStatus, Record, Store
+
+__all__ = [
+    "ChaiStore",
+    "Codec",
+    "CodecError",
+    "Cookie",
+    "DecodeError",
+    "EncodeError",
+    "Flash",
+    "HeadersSent",
+    "JSONCodec",
+    "ReaperStatus",
+    "Record",
+    "Session",
+    "SessionConflict",
+    "SessionError",
+    "SessionMiddleware",
+    "SessionTooLarge",
+    "Status",
+    "Store",
+    "StoreError",
+    "StoreUnavailable",
+    "Transport",
+]

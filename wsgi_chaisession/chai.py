@@ -1,0 +1,382 @@
+"""ChaiStore: the store contract in SQL, one text for chaisqld and PostgreSQL.
+
+Columns hold naive UTC; aware times are converted here and nowhere else. The
+sessions table is the one that chaistore made. Sessions of one user are found
+through a second table: its key is "principal hash:token hash", because an index
+over a column of few distinct values is slow to delete from in Chai.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
+from datetime import UTC, datetime
+from functools import partial
+from math import ceil
+from time import monotonic, sleep
+from typing import Any, Self, TypeVar
+
+import psycopg
+from psycopg import errors
+
+import chaisql
+
+from .errors import StoreError, StoreUnavailable
+from .pool import Connection, DeadlineExceeded, Pool
+from .store import ReaperStatus, Record
+from .tokens import hash_text
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS sessions
+    (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMP NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS idx_sessions_expiry ON sessions (expiry)",
+    """CREATE TABLE IF NOT EXISTS session_principals
+    (id TEXT PRIMARY KEY, token TEXT NOT NULL, expiry TIMESTAMP NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS idx_session_principals_token ON session_principals (token)",
+    "CREATE INDEX IF NOT EXISTS idx_session_principals_expiry ON session_principals (expiry)",
+    """CREATE TABLE IF NOT EXISTS session_reaper
+    (name TEXT PRIMARY KEY, finished TIMESTAMP NOT NULL, runs BIGINT NOT NULL,
+    deleted BIGINT NOT NULL, last_deleted BIGINT NOT NULL, seconds DOUBLE PRECISION NOT NULL)""",
+)
+
+_FIND = "SELECT data, expiry FROM sessions WHERE token = %(key)b AND expiry > now()"
+_INSERT = (
+    "INSERT INTO sessions (token, data, expiry) VALUES (%(key)b, %(data)b, %(expiry)b)"
+    " ON CONFLICT (token) DO NOTHING"
+)
+_REPLACE = (
+    "UPDATE sessions SET data = %(data)b, expiry = %(expiry)b"
+    " WHERE token = %(key)b AND data = %(old)b AND expiry > now()"
+)
+_TOUCH = (
+    "UPDATE sessions SET expiry = %(expiry)b WHERE token = %(key)b AND expiry < %(expiry)b AND expiry > now()"
+)
+_COMMIT = (
+    "INSERT INTO sessions (token, data, expiry) VALUES (%(key)b, %(data)b, %(expiry)b)"
+    " ON CONFLICT (token) DO UPDATE SET data = EXCLUDED.data, expiry = EXCLUDED.expiry"
+)
+_DELETE = "DELETE FROM sessions WHERE token = %(key)b"
+_PAGE = (
+    "SELECT token, data, expiry FROM sessions WHERE token > %(after)b AND expiry > now()"
+    " ORDER BY token LIMIT %(page)b"
+)
+_COUNT = "SELECT count(*) FROM sessions WHERE expiry > now()"
+_COUNT_EXPIRED = "SELECT count(*) FROM sessions WHERE expiry < now()"
+# The expiry is judged again outside: a session extended after the inner select survives.
+_EXPIRED = (
+    "DELETE FROM {table} WHERE expiry < {now} AND {key} IN"
+    " (SELECT {key} FROM {table} WHERE expiry < {now} ORDER BY expiry LIMIT %(limit)b)"
+)
+
+_ENTRY_UPDATE = "UPDATE session_principals SET expiry = %(expiry)b WHERE id = %(id)b"
+_ENTRY_INSERT = (
+    "INSERT INTO session_principals (id, token, expiry) VALUES (%(id)b, %(key)b, %(expiry)b)"
+    " ON CONFLICT (id) DO UPDATE SET token = EXCLUDED.token, expiry = EXCLUDED.expiry"
+)
+_ENTRY_DELETE = "DELETE FROM session_principals WHERE token = %(key)b"
+_ENTRIES = (
+    "SELECT token FROM session_principals WHERE id > %(low)b AND id < %(high)b AND expiry > now()"
+    " ORDER BY id LIMIT %(page)b"
+)
+
+_RUN_UPDATE = (
+    "UPDATE session_reaper SET finished = %(finished)b, runs = runs + 1, deleted = deleted + %(deleted)b,"
+    " last_deleted = %(deleted)b, seconds = %(seconds)b WHERE name = 'reaper' AND finished < %(finished)b"
+)
+_RUN_INSERT = (
+    "INSERT INTO session_reaper (name, finished, runs, deleted, last_deleted, seconds)"
+    " VALUES ('reaper', %(finished)b, 1, %(deleted)b, %(deleted)b, %(seconds)b) ON CONFLICT (name) DO NOTHING"
+)
+_RUN_STATUS = (
+    "SELECT finished, runs, deleted, last_deleted, seconds FROM session_reaper WHERE name = 'reaper'"
+)
+
+_PRINCIPAL_PAGE = 500
+_DELETE_PAGE = 50  # sessions in one transaction: short enough for other writers
+_MAX_PAUSE = 0.2  # seconds between two tries of a call
+# The server is leaving, full or busy: the same call may succeed a moment later.
+_TRANSIENT = (
+    errors.AdminShutdown,
+    errors.CannotConnectNow,
+    errors.CrashShutdown,
+    errors.DeadlockDetected,
+    errors.IdleInTransactionSessionTimeout,
+    errors.LockNotAvailable,
+    errors.SerializationFailure,
+    errors.TooManyConnections,
+)
+
+
+class ChaiStore:
+    """Sessions in a Chai directory, or in whatever serves a ``postgresql://`` URL.
+
+    Nothing is opened until the first call. A directory's server is found or
+    started, and its tables are created, on demand; behind a URL the tables are
+    someone's decision: call create_schema(). Safe with threads and fork().
+
+    :param timeout: seconds within which each call ends, retries included. (libpq
+        gives a connection attempt two seconds at least.)
+    :param max_connections: per process; a call that finds all in use waits its turn.
+    """
+
+    def __init__(
+        self, path_or_url: str | os.PathLike[str], *, timeout: float = 2.0, max_connections: int = 10
+    ) -> None:
+        if timeout <= 0:
+            raise ValueError(f"timeout must be positive, not {timeout}")
+        if max_connections < 1:
+            raise ValueError(f"max_connections must be positive, not {max_connections}")
+        target = os.fspath(path_or_url)
+        if not target:
+            raise ValueError("the store needs a directory or a postgresql:// URL, not an empty string")
+        self._is_url = target.startswith(("postgresql://", "postgres://"))
+        # A server that changes its working directory later must not change the database.
+        self._target = target if self._is_url else os.path.abspath(target)  # noqa: PTH100 - no I/O
+        self.timeout = timeout
+        self._pool = Pool(self._connect, limit=max_connections)
+
+    def __repr__(self) -> str:
+        return f"<ChaiStore {'at a URL' if self._is_url else self._target}>"
+
+    def with_timeout(self, seconds: float) -> Self:
+        if seconds <= 0:
+            raise ValueError(f"timeout must be positive, not {seconds}")
+        view = copy(self)
+        view.timeout = seconds
+        return view
+
+    # -- the contract ----------------------------------------------------------
+
+    def find(self, key: str) -> Record | None:
+        return self._call(lambda connection: _find(connection, key))
+
+    def insert(self, key: str, data: bytes, expiry: datetime, *, principal: str | None = None) -> bool:
+        row = {"key": key, "data": data, "expiry": _naive(expiry)}
+        return self._write(_INSERT, row, principal)
+
+    def replace(
+        self, key: str, old_data: bytes, data: bytes, expiry: datetime, *, principal: str | None = None
+    ) -> bool:
+        row = {"key": key, "old": old_data, "data": data, "expiry": _naive(expiry)}
+        return self._write(_REPLACE, row, principal)
+
+    def touch(self, key: str, expiry: datetime, *, principal: str | None = None) -> bool:
+        row = {"key": key, "expiry": _naive(expiry)}
+        return self._call(
+            lambda connection: (
+                _write(connection, _TOUCH, row, principal) or _find(connection, key) is not None
+            )
+        )
+
+    def commit(self, key: str, data: bytes, expiry: datetime) -> None:
+        self._count(_COMMIT, {"key": key, "data": data, "expiry": _naive(expiry)})
+
+    def delete(self, key: str) -> bool:
+        return self._call(
+            lambda connection: _delete(connection, [key]) > 0,
+            landed=lambda connection: _find(connection, key) is None,
+        )
+
+    def all(self, page: int = 1000) -> Iterator[tuple[str, Record]]:
+        after = ""
+        while rows := self._rows(_PAGE, {"after": after, "page": page}):
+            for key, data, expiry in rows:
+                yield key, Record(data, _aware(expiry))
+            after = rows[-1][0]
+
+    def find_principal(self, principal: str) -> list[str]:
+        # Bounds that hold in every collation: "z" sorts behind all of base64url.
+        low = hash_text(principal) + ":"
+        span = {"low": low, "high": low + "z" * 44, "page": _PRINCIPAL_PAGE}
+        keys: list[str] = []
+        while rows := self._rows(_ENTRIES, span):
+            keys += [key for (key,) in rows]
+            span["low"] = low + keys[-1]
+        return keys
+
+    def delete_principal(self, principal: str, except_key: str | None = None) -> int:
+        keys = [key for key in self.find_principal(principal) if key != except_key]
+        pages = [keys[i : i + _DELETE_PAGE] for i in range(0, len(keys), _DELETE_PAGE)]
+        return sum(self._delete_page(page) for page in pages)
+
+    def delete_expired(self, limit: int, now: datetime | None = None) -> int:
+        judge = "now()" if now is None else "%(now)b"
+        values = {"limit": limit} if now is None else {"limit": limit, "now": _naive(now)}
+        gone = self._count(_EXPIRED.format(table="sessions", key="token", now=judge), values)
+        self._count(_EXPIRED.format(table="session_principals", key="id", now=judge), values)
+        return gone
+
+    def count(self) -> int:
+        return int(self._rows(_COUNT, {})[0][0])
+
+    def count_expired(self) -> int:
+        return int(self._rows(_COUNT_EXPIRED, {})[0][0])
+
+    def create_schema(self) -> None:
+        for statement in SCHEMA:
+            self._call(partial(_define, statement=statement))
+
+    def close(self) -> None:
+        self._pool.close()
+
+    # -- the reaper's log ------------------------------------------------------
+
+    def record_reaper_run(self, deleted: int, seconds: float) -> None:
+        run = {"deleted": deleted, "seconds": seconds, "finished": _naive(datetime.now(UTC))}
+        # A repeat of a run that landed finds its own time and adds nothing.
+        if not self._count(_RUN_UPDATE, run):
+            self._count(_RUN_INSERT, run)
+
+    def reaper_status(self) -> ReaperStatus | None:
+        rows = self._rows(_RUN_STATUS, {})
+        return ReaperStatus(_aware(rows[0][0]), *rows[0][1:]) if rows else None
+
+    # -- calls -----------------------------------------------------------------
+
+    def _rows(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return self._call(lambda connection: _execute(connection, sql, values).fetchall())
+
+    def _count(self, sql: str, values: Mapping[str, Any]) -> int:
+        return self._call(lambda connection: _execute(connection, sql, values).rowcount)
+
+    def _write(self, sql: str, row: Mapping[str, Any], principal: str | None) -> bool:
+        return self._call(
+            lambda connection: _write(connection, sql, row, principal),
+            landed=lambda connection: _holds(connection, row["key"], row["data"]),
+        )
+
+    def _delete_page(self, keys: list[str]) -> int:
+        return self._call(lambda connection: _delete(connection, keys))
+
+    def _call(self, work: Callable[[Connection], T], *, landed: Callable[[Connection], T] | None = None) -> T:
+        """Run *work* on a connection until it succeeds, is refused, or time is up.
+
+        A repeat that finds nothing left to do asks *landed* whether an earlier
+        try, whose answer was lost, has done it.
+        """
+        deadline = monotonic() + self.timeout
+        again, pause = False, 0.0  # the first repeat at once: an idle connection had died
+        while True:
+            try:
+                with self._pool.connection(deadline) as connection:
+                    result = work(connection)
+                    return landed(connection) if again and landed and not result else result
+            except errors.UndefinedTable as error:
+                self._heal(error)
+            except psycopg.Error as error:
+                self._judge(error, deadline - pause)
+                again = True
+            sleep(pause)
+            pause = min(pause * 2 or 0.01, _MAX_PAUSE)
+
+    def _heal(self, error: psycopg.Error) -> None:
+        """A new directory gets its tables; a database behind a URL is not ours to change."""
+        if self._is_url:
+            raise StoreError(f"{_reason(error)}; ChaiStore.create_schema() creates the tables") from error
+        logger.info("%r has no tables yet: creating them", self)
+        self.create_schema()
+
+    def _judge(self, error: psycopg.Error, until: float) -> None:
+        """Return when another try makes sense, else raise what the caller shall see."""
+        if not _is_transient(error):
+            raise StoreError(f"the store refused a call: {_reason(error)}") from error
+        self._pool.drop_idle()
+        if isinstance(error, DeadlineExceeded) or monotonic() >= until:
+            raise StoreUnavailable(
+                f"the store did not answer within {self.timeout:.1f} s: {_reason(error)}"
+            ) from error
+
+    def _connect(self, deadline: float) -> Connection:
+        left = max(deadline - monotonic(), 0.1)
+        options: dict[str, Any] = {"autocommit": True}
+        if self._is_url:
+            options["connect_timeout"] = ceil(left)
+        connection = chaisql.connect(self._target, start_timeout=left, **options)
+        adopted = Connection.adopt(connection)
+        adopted.deadline = deadline
+        # Naive UTC columns are compared with now(): the session's time zone must agree.
+        if adopted.info.parameter_status("TimeZone") not in ("UTC", "Etc/UTC"):
+            adopted.execute("SET TIME ZONE 'UTC'")
+        return adopted
+
+
+def _execute(connection: Connection, sql: str, values: Mapping[str, Any]) -> psycopg.Cursor[Any]:
+    return connection.execute(sql, values, prepare=True, binary=True)
+
+
+def _find(connection: Connection, key: str) -> Record | None:
+    row = _execute(connection, _FIND, {"key": key}).fetchone()
+    return Record(row[0], _aware(row[1])) if row else None
+
+
+def _holds(connection: Connection, key: str, data: bytes) -> bool:
+    """Whether an earlier try of this write has landed."""
+    record = _find(connection, key)
+    return record is not None and record.data == data
+
+
+def _write(connection: Connection, sql: str, row: Mapping[str, Any], principal: str | None) -> bool:
+    """One guarded write, and with it the principal's entry if there is one to write."""
+    if principal is None:
+        return _execute(connection, sql, row).rowcount > 0
+    with connection.transaction():
+        written = _execute(connection, sql, row).rowcount > 0
+        if written:
+            _enter(connection, row, principal)
+    return written
+
+
+def _enter(connection: Connection, row: Mapping[str, Any], principal: str) -> None:
+    entry = {"key": row["key"], "expiry": row["expiry"], "id": f"{hash_text(principal)}:{row['key']}"}
+    if principal and _execute(connection, _ENTRY_UPDATE, entry).rowcount:
+        return
+    _execute(connection, _ENTRY_DELETE, entry)
+    if principal:
+        _execute(connection, _ENTRY_INSERT, entry)
+
+
+def _delete(connection: Connection, keys: Iterable[str]) -> int:
+    """Sessions and their entries in one transaction and one round trip."""
+    with connection.pipeline():
+        sessions = []
+        for key in keys:
+            sessions.append(_execute(connection, _DELETE, {"key": key}))
+            _execute(connection, _ENTRY_DELETE, {"key": key})
+    return sum(cursor.rowcount for cursor in sessions)
+
+
+def _define(connection: Connection, statement: str) -> None:
+    try:
+        connection.execute(statement)
+    except (errors.UniqueViolation, errors.DuplicateTable, errors.DuplicateObject):
+        # PostgreSQL: IF NOT EXISTS can lose a race against another process; now it exists.
+        connection.execute(statement)
+
+
+def _is_transient(error: psycopg.Error) -> bool:
+    if isinstance(error, chaisql.ServerError):
+        return error.exit_code is None or error.exit_code < 0
+    # Without an SQLSTATE the connection itself failed.
+    return isinstance(error, (DeadlineExceeded, *_TRANSIENT)) or (
+        isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+        and (error.sqlstate is None or error.sqlstate.startswith("08"))
+    )
+
+
+def _reason(error: psycopg.Error) -> str:
+    """The driver's message without its details, which may quote stored values."""
+    return error.diag.message_primary or str(error).partition("\nDETAIL")[0] or type(error).__name__
+
+
+def _naive(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError(f"a store's times are aware, and {moment} has no time zone")
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC)

@@ -1,0 +1,159 @@
+"""The session cookie: the only module that knows cookie attributes.
+
+Reading is a scan for one name, not a parse of the header: browsers send whatever
+any application on the domain has set, and a neighbour's malformed cookie must
+not cost the user their session.
+"""
+
+import logging
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any, Literal, Protocol
+
+from werkzeug.http import dump_cookie
+
+from .tokens import TOKEN_PATTERN
+
+logger = logging.getLogger(__name__)
+
+Header = tuple[str, str]
+_valid_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 token
+
+
+class Transport(Protocol):
+    """How a token travels. Cookie is the usual one; an API may prefer a header."""
+
+    vary: str  # the request header that decides, for Vary
+    persist: bool  # whether the client is told the expiry
+
+    def read(self, environ: dict[str, Any]) -> str | None:
+        """The first well-formed token that the client sent."""
+        ...
+
+    def usable(self, environ: dict[str, Any]) -> bool:
+        """Whether a token could reach this client; if not, none is made."""
+        ...
+
+    def issue(self, environ: dict[str, Any], token: str, expires: datetime | None, now: datetime) -> Header:
+        """The response header that hands out *token*; no *expires*: until the browser closes."""
+        ...
+
+    def withdraw(self, environ: dict[str, Any]) -> Header:
+        """The response header that makes the client forget its token."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cookie:
+    """Name and attributes of the session cookie.
+
+    ``secure="auto"`` follows ``wsgi.url_scheme``. A cookie that must be secure is
+    withheld from plain HTTP, with a warning: behind a proxy that ends TLS, let the
+    server (or werkzeug's ProxyFix) set the scheme from X-Forwarded-Proto.
+    """
+
+    name: str = "session"
+    domain: str | None = None
+    path: str = "/"
+    secure: bool | Literal["auto"] = "auto"
+    httponly: bool = True
+    samesite: Literal["Lax", "Strict", "None"] | None = "Lax"
+    partitioned: bool = False
+    persist: bool = True
+    vary: str = field(default="Cookie", init=False, repr=False)
+    _find: Any = field(init=False, repr=False, compare=False)
+    _must_be_secure: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._check_name()
+        self._check_attributes()
+        pattern = rf'(?:^|;)[ \t]*{re.escape(self.name)}[ \t]*=[ \t]*"?({TOKEN_PATTERN})"?[ \t]*(?=;|$)'
+        object.__setattr__(self, "_find", re.compile(pattern).search)
+        object.__setattr__(self, "_must_be_secure", self._needs_secure())
+
+    def read(self, environ: dict[str, Any]) -> str | None:
+        header = environ.get("HTTP_COOKIE")
+        if not header or self.name not in header:
+            return None
+        match = self._find(header)
+        return match[1] if match else None
+
+    def usable(self, environ: dict[str, Any]) -> bool:
+        if not self._must_be_secure or environ.get("wsgi.url_scheme") == "https":
+            return True
+        _warn_withheld(self.name)
+        return False
+
+    def issue(self, environ: dict[str, Any], token: str, expires: datetime | None, now: datetime) -> Header:
+        if expires is None:
+            return self._dump(environ, token, None, None)
+        # Both rounded up, so that the browser never forgets before the store does.
+        seconds = ceil((expires - now).total_seconds())
+        whole = expires.replace(microsecond=0) + timedelta(seconds=expires.microsecond > 0)
+        return self._dump(environ, token, max(seconds, 0), whole)
+
+    def withdraw(self, environ: dict[str, Any]) -> Header:
+        return self._dump(environ, "", 0, 0)
+
+    def _dump(
+        self, environ: dict[str, Any], value: str, max_age: int | None, expires: datetime | int | None
+    ) -> Header:
+        text = dump_cookie(
+            self.name,
+            value,
+            max_age=max_age,
+            expires=expires,
+            path=self.path,
+            domain=self.domain,
+            secure=self._is_secure(environ),
+            httponly=self.httponly,
+            samesite=self.samesite,
+            partitioned=self.partitioned,
+        )
+        return "Set-Cookie", text
+
+    def _is_secure(self, environ: dict[str, Any]) -> bool:
+        return self._must_be_secure or (self.secure == "auto" and environ.get("wsgi.url_scheme") == "https")
+
+    def _needs_secure(self) -> bool:
+        prefixed = self.name.startswith(("__Host-", "__Secure-"))
+        return self.secure is True or prefixed or self.partitioned or self.samesite == "None"
+
+    def _check_name(self) -> None:
+        if not _valid_name(self.name):
+            raise ValueError(f"cookie name {self.name!r} is not an HTTP token")
+        if self.name.startswith("__Host-") and (self.domain is not None or self.path != "/"):
+            raise ValueError(
+                f"a __Host- cookie has path '/' and no domain, "
+                f"not path {self.path!r} and domain {self.domain!r}"
+            )
+
+    def _check_attributes(self) -> None:
+        if self.secure not in (True, False, "auto"):
+            raise ValueError(f"secure is True, False or 'auto', not {self.secure!r}")
+        if self.samesite not in ("Lax", "Strict", "None", None):
+            raise ValueError(f"samesite is 'Lax', 'Strict', 'None' or None, not {self.samesite!r}")
+        if not self.path.startswith("/") or ";" in self.path:
+            raise ValueError(f"cookie path {self.path!r} must begin with '/' and hold no ';'")
+        if self.secure is False and self._needs_secure():
+            raise ValueError(
+                f"cookie {self.name!r} must be secure: its prefix, Partitioned or SameSite=None "
+                "demands it, browsers drop it otherwise"
+            )
+
+
+_warned: set[str] = set()
+
+
+def _warn_withheld(name: str) -> None:
+    """Once per cookie name: the cause is configuration, not the single request."""
+    if name in _warned:
+        return
+    _warned.add(name)
+    logger.warning(
+        "cookie %r is withheld: it must be secure and the request came over plain http; "
+        "behind a proxy that ends TLS set wsgi.url_scheme from X-Forwarded-Proto",
+        name,
+    )

@@ -1,0 +1,39 @@
+"""Response headers that others write too: merged, never replaced.
+
+A shared cache must not hand one user's response to another. Vary says that the
+session decided, Cache-Control that the cookie is not for the cache.
+"""
+
+import re
+
+Headers = list[tuple[str, str]]
+
+_NO_SET_COOKIE = 'no-cache="Set-Cookie"'
+# no-store, or no-cache without a field list, already forbids what we would forbid.
+_stricter = re.compile(r"(?:^|,)\s*(?:no-store|no-cache)\s*(?=,|$)", re.IGNORECASE).search
+
+
+def vary_on(headers: Headers, name: str) -> None:
+    """Add *name* to Vary unless it is there, or Vary is ``*``."""
+    present = {field.strip().lower() for field in _all_of(headers, "vary").split(",")}
+    if not present & {"*", name.lower()}:
+        _append(headers, "Vary", name)
+
+
+def keep_cookie_from_caches(headers: Headers) -> None:
+    """Add ``no-cache="Set-Cookie"`` to Cache-Control unless it is stricter already."""
+    present = _all_of(headers, "cache-control")
+    if not _stricter(present) and _NO_SET_COOKIE.lower() not in present.lower():
+        _append(headers, "Cache-Control", _NO_SET_COOKIE)
+
+
+def _all_of(headers: Headers, name: str) -> str:
+    return ",".join(value for key, value in headers if key.lower() == name)
+
+
+def _append(headers: Headers, name: str, item: str) -> None:
+    for i, (key, value) in enumerate(headers):
+        if key.lower() == name.lower():
+            headers[i] = (key, f"{value}, {item}" if value.strip() else item)
+            return
+    headers.append((name, item))

@@ -1,0 +1,253 @@
+"""SessionKeeper: the road between a session and its row.
+
+It joins token hashing, codec and store, and settles what happens when another
+request was faster: changes are guarded (compare-and-swap on the loaded bytes),
+merged key by key, and a session that was destroyed meanwhile is never brought
+back.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from . import tokens
+from .codec import Codec
+from .errors import DecodeError, SessionConflict
+from .payload import INHERIT, Payload, rebase
+from .session import Draft, Stored
+from .store import Record, Store
+
+logger = logging.getLogger(__name__)
+
+OnConflict = Literal["merge", "overwrite", "error"]
+Clock = Callable[[], datetime]
+_ATTEMPTS = 8  # of one compare-and-swap; each lost attempt means that another request won
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """How long sessions live and who wins a conflict."""
+
+    lifetime: timedelta
+    idle_timeout: timedelta | None
+    touch_interval: timedelta
+    on_conflict: OnConflict
+
+
+class SessionKeeper:
+    """Loads, commits and discards sessions for one middleware; holds none of them."""
+
+    def __init__(self, store: Store, codec: Codec, policy: Policy) -> None:
+        self._store = store
+        self._codec = codec
+        self._policy = policy
+        self.clock: Clock = utc_now
+        self.counters: Counter[str] = Counter()
+
+    # -- what a session needs --------------------------------------------------
+
+    @property
+    def idle_timeout(self) -> timedelta | None:
+        return self._policy.idle_timeout
+
+    def now(self) -> datetime:
+        return self.clock()
+
+    def fresh_deadline(self) -> datetime:
+        return self.now() + self._policy.lifetime
+
+    def fresh(self) -> Draft:
+        return Draft(Payload(deadline=self.fresh_deadline()))
+
+    def open(self, token: str | None) -> Draft:
+        """The session of *token*, or a new one: a client never chooses its token."""
+        record = self._store.find(tokens.hash_token(token)) if token else None
+        if token is None or record is None:
+            return self.fresh()
+        payload = self._decode(token, record.data)
+        if payload is None or payload.deadline <= self.now():
+            return self.fresh()
+        stored = _stored(token, record, payload)
+        return Draft(payload, origin=stored, stored=stored, token=token)
+
+    def changed(self, draft: Draft) -> bool:
+        """Whether a commit would write more than an expiry."""
+        if draft.stored is None:
+            return not draft.payload.empty
+        if draft.token != draft.stored.token or draft.obsolete:
+            return True
+        return draft.suspect and self._encode(draft.payload) != draft.stored.data
+
+    def save(self, draft: Draft) -> None:
+        """Commit *draft*; afterwards ``draft.stored`` is what the store holds."""
+        if draft.stored is None:
+            self._create(draft)
+        elif draft.token != draft.stored.token:
+            self._move(draft, draft.stored)
+        elif self.changed(draft):
+            self._replace(draft)
+        else:
+            self._touch(draft, draft.stored)
+        self._drop_obsolete(draft)
+
+    def discard(self, token: str) -> None:
+        self._store.delete(tokens.hash_token(token))
+
+    # -- the four ways of a commit ---------------------------------------------
+
+    def _create(self, draft: Draft) -> None:
+        draft.stored = self._insert(draft)
+
+    def _replace(self, draft: Draft) -> None:
+        for _ in range(_ATTEMPTS):
+            old = draft.stored
+            if old is None:  # gone meanwhile
+                return
+            row = self._row(draft.payload, old.token)
+            entry = _index_entry(old, row)
+            if self._store.replace(_key(old), old.data, row.data, row.expiry, principal=entry):
+                draft.stored = row
+                return
+            self._catch_up(draft, old, self._store.find(_key(old)))
+        raise SessionConflict(
+            f"session changed under this request {_ATTEMPTS} times in a row; nothing was saved"
+        )
+
+    def _touch(self, draft: Draft, old: Stored) -> None:
+        expiry = self._expiry(draft.payload)
+        if expiry <= old.expiry or expiry - old.expiry < self._policy.touch_interval:
+            return
+        if self._store.touch(_key(old), expiry, principal=old.principal):
+            draft.stored = replace(old, expiry=expiry)
+        else:
+            self._drop(draft, old)
+
+    def _move(self, draft: Draft, old: Stored) -> None:
+        """Renew: the new row first, then the old one goes.
+
+        If the old one is gone already (destroyed, or renewed by a parallel
+        request), its values stay dead; what this request itself set survives.
+        """
+        record = self._store.find(_key(old))
+        if record is None:
+            self._start_over(draft, old)
+        elif record.data != old.data:
+            self._catch_up(draft, old, record)
+        draft.stored = self._insert(draft)
+        draft.obsolete.append(old.token)
+        if old.token in self._drop_obsolete(draft) and record is not None:
+            self._withdraw_move(draft, old)
+
+    def _withdraw_move(self, draft: Draft, old: Stored) -> None:
+        """The old row went between the look and the insert: the new one knows too much."""
+        if draft.stored is not None:
+            self._store.delete(_key(draft.stored))
+        self._start_over(draft, old)
+        draft.token = tokens.generate()
+        draft.stored = self._insert(draft)
+
+    def _insert(self, draft: Draft) -> Stored | None:
+        if draft.payload.empty:
+            draft.token = None
+            return None
+        draft.token = draft.token or tokens.generate()
+        row = self._row(draft.payload, draft.token)
+        if not self._store.insert(_key(row), row.data, row.expiry, principal=row.principal):
+            raise SessionConflict(f"session {_name(row)} exists already")
+        return row
+
+    def _drop_obsolete(self, draft: Draft) -> list[str]:
+        """Delete what renew and merge left behind; returns those that were gone already."""
+        missing = []
+        while draft.obsolete:
+            if not self._store.delete(tokens.hash_token(draft.obsolete[0])):
+                missing.append(draft.obsolete[0])
+            del draft.obsolete[0]
+        return missing
+
+    # -- when another request was faster ---------------------------------------
+
+    def _catch_up(self, draft: Draft, old: Stored, record: Record | None) -> None:
+        """Put this request's changes on top of what the store holds now."""
+        theirs = self._decode(old.token, record.data) if record else None
+        if record is None or theirs is None:
+            self._drop(draft, old)
+            return
+        self.counters["conflict"] += 1
+        if self._policy.on_conflict == "error":
+            raise SessionConflict(f"session {_name(old)} was changed by another request")
+        if self._policy.on_conflict == "merge":
+            draft.payload = self._rebased(draft, old, theirs)
+        draft.stored = _stored(old.token, record, theirs)
+
+    def _drop(self, draft: Draft, old: Stored) -> None:
+        """The row is gone: destroyed elsewhere or expired. It is not brought back."""
+        self.counters["gone"] += 1
+        logger.info("session %s has gone while a request used it; changes dropped", _name(old))
+        fresh = self.fresh()
+        draft.payload, draft.token, draft.suspect = fresh.payload, None, False
+        draft.origin = draft.stored = None
+        draft.gone = True
+
+    def _start_over(self, draft: Draft, old: Stored) -> None:
+        """Renewing a session that has gone: keep this request's own changes alone."""
+        self.counters["gone"] += 1
+        logger.info("session %s has gone while a request renewed it", _name(old))
+        draft.payload = self._rebased(draft, old, self.fresh().payload)
+        draft.origin = None
+        draft.gone = True
+
+    def _rebased(self, draft: Draft, old: Stored, theirs: Payload) -> Payload:
+        base = Payload.from_dict(self._codec.loads(old.data))
+        return rebase(draft.payload, base, theirs, self._codec.dumps)
+
+    # -- rows ------------------------------------------------------------------
+
+    def _row(self, payload: Payload, token: str) -> Stored:
+        expiry = self._expiry(payload)
+        return Stored(token, self._encode(payload), expiry, payload.remember, payload.principal)
+
+    def _expiry(self, payload: Payload) -> datetime:
+        """When the session ends if nobody comes back: idle never outlives the deadline."""
+        idle = payload.idle_timeout
+        if idle is INHERIT:
+            idle = self._policy.idle_timeout
+        return payload.deadline if idle is None else min(payload.deadline, self.now() + idle)
+
+    def _encode(self, payload: Payload) -> bytes:
+        return self._codec.dumps(payload.to_dict())
+
+    def _decode(self, token: str, data: bytes) -> Payload | None:
+        try:
+            return Payload.from_dict(self._codec.loads(data))
+        except (DecodeError, ValueError) as error:
+            self.counters["undecodable"] += 1
+            name = tokens.label(tokens.hash_token(token))
+            logger.warning("session %s cannot be read and is ignored: %s", name, error)
+            return None
+
+
+def _stored(token: str, record: Record, payload: Payload) -> Stored:
+    return Stored(token, record.data, record.expiry, payload.remember, payload.principal)
+
+
+def _index_entry(old: Stored, row: Stored) -> str | None:
+    """What Store.replace must do to the principal index; usually nothing."""
+    if row.principal != old.principal:
+        return row.principal or ""
+    return row.principal if row.expiry != old.expiry else None
+
+
+def _key(row: Stored) -> str:
+    return tokens.hash_token(row.token)
+
+
+def _name(row: Stored) -> str:
+    return tokens.label(_key(row))

@@ -1,0 +1,211 @@
+"""SessionMiddleware: load lazily, run the application, commit before the headers.
+
+This is the one junction: only here do transport, session, codec and store meet.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from .codec import Codec, JSONCodec
+from .cookie import Cookie, Header, Transport
+from .errors import CodecError, SessionConflict, SessionError, StoreError
+from .headers import Headers, keep_cookie_from_caches, vary_on
+from .keeper import Clock, OnConflict, Policy, SessionKeeper
+from .response import Response
+from .session import Session, Stored
+from .store import Store
+
+logger = logging.getLogger(__name__)
+
+ErrorHandler = Callable[[WSGIEnvironment, StartResponse, SessionError], Iterable[bytes]]
+
+RETRY_AFTER = 5  # seconds: longer than a database restart takes
+
+
+class SessionMiddleware:
+    """Gives a WSGI application its sessions in ``environ["chaisession.session"]``.
+
+    :param lifetime: how long a session lives at most, however active.
+    :param idle_timeout: how long it lives without use; None: as long as lifetime.
+    :param touch_interval: the least gain for which an unchanged session's expiry
+        is written again; default: a tenth of idle_timeout.
+    :param cookie: name and attributes of the cookie.
+    :param transport: carries the token instead of the cookie.
+    :param environ_key: where the session is found; middlewares with different
+        keys and cookie names may be nested, a second one with the same key is idle.
+    :param codec: values to bytes; default JSONCodec().
+    :param on_conflict: when another request changed the session meanwhile: "merge"
+        key by key, "overwrite" it whole, or "error".
+    :param error_handler: answers when the store fails; default: 503, logged.
+    :param store_timeout: seconds after which a store call is given up.
+    :param skip: requests for which it returns true get no session at all.
+    """
+
+    def __init__(  # noqa: PLR0913 - every option of the package is here
+        self,
+        app: WSGIApplication,
+        store: Store,
+        *,
+        lifetime: timedelta = timedelta(hours=24),
+        idle_timeout: timedelta | None = None,
+        touch_interval: timedelta | None = None,
+        cookie: Cookie = Cookie(),  # noqa: B008 - frozen, so sharing it is safe
+        transport: Transport | None = None,
+        environ_key: str = "chaisession.session",
+        codec: Codec | None = None,
+        on_conflict: OnConflict = "merge",
+        error_handler: ErrorHandler | None = None,
+        store_timeout: float = 2.0,
+        skip: Callable[[WSGIEnvironment], bool] | None = None,
+    ) -> None:
+        if store_timeout <= 0:
+            raise ValueError(f"store_timeout must be positive, not {store_timeout}")
+        if "." not in environ_key:
+            raise ValueError(f"environ_key {environ_key!r} needs a dot (PEP 3333)")
+        policy = _policy(lifetime, idle_timeout, touch_interval, on_conflict)
+        self._app = app
+        self._keeper = SessionKeeper(store.with_timeout(store_timeout), codec or JSONCodec(), policy)
+        self._transport = transport or cookie
+        self._environ_key = environ_key
+        self._error_handler = error_handler or service_unavailable
+        self._skip = skip or _never
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if self._environ_key in environ or self._skip(environ):
+            return self._app(environ, start_response)
+        session = Session(self._keeper, partial(self._transport.read, environ))
+        environ[self._environ_key] = session
+        finish = partial(self._finish, environ, session)
+        response = Response(start_response, finish, partial(self._save_late, session))
+        try:
+            return response.run(self._app, environ)
+        except (StoreError, SessionConflict) as error:
+            if response.released:
+                raise
+            return self._refuse(environ, start_response, error)
+
+    @property
+    def clock(self) -> Clock:
+        """What the time is (aware, UTC); assign another for tests."""
+        return self._keeper.clock
+
+    @clock.setter
+    def clock(self, clock: Clock) -> None:
+        self._keeper.clock = clock
+
+    @property
+    def counters(self) -> Counter[str]:
+        """What happened since the start: conflict, gone, undecodable, store_error."""
+        return self._keeper.counters
+
+    def _finish(self, environ: WSGIEnvironment, session: Session, status: str, headers: Headers) -> Headers:
+        """The application's headers and ours; the session is committed on the way."""
+        if session.failure is not None and status.startswith("5"):
+            raise session.failure  # the application reported the store's failure as its own
+        self._commit(environ, session)
+        session.seal()
+        header = self._token_header(environ, session)
+        if header is not None:
+            headers.append(header)
+            keep_cookie_from_caches(headers)
+        if header is not None or session.draft is not None:
+            vary_on(headers, self._transport.vary)
+        return headers
+
+    def _commit(self, environ: WSGIEnvironment, session: Session) -> None:
+        draft = session.draft
+        if draft is None:
+            return
+        if draft.stored is None and (draft.payload.empty or not self._transport.usable(environ)):
+            return
+        session.commit()
+
+    def _token_header(self, environ: WSGIEnvironment, session: Session) -> Header | None:
+        """A header only when the client's token, its expiry or its kind must change."""
+        draft = session.draft
+        if draft is None or not self._transport.usable(environ):
+            return None
+        if draft.stored is None:
+            ended = (session.destroyed or draft.gone) and session.client_token() is not None
+            return self._transport.withdraw(environ) if ended else None
+        told, tell = self._told(draft.origin), self._told(draft.stored)
+        if told == tell:
+            return None
+        expires = self._expires(draft.stored)
+        return self._transport.issue(environ, draft.stored.token, expires, self._keeper.now())
+
+    def _told(self, row: Stored | None) -> tuple[str, datetime | None] | None:
+        return (row.token, self._expires(row)) if row else None
+
+    def _expires(self, row: Stored) -> datetime | None:
+        return row.expiry if self._transport.persist or row.remember else None
+
+    def _save_late(self, session: Session) -> None:
+        """Keep what a streaming body changed; the response can no longer say that it failed."""
+        if session.draft is None or session.draft.stored is None:
+            return
+        try:
+            session.commit()
+        except (StoreError, SessionConflict, CodecError):
+            self._keeper.counters["store_error"] += 1
+            logger.exception("%r: changes made after the headers left are lost", session)
+
+    def _refuse(
+        self, environ: WSGIEnvironment, start_response: StartResponse, error: SessionError
+    ) -> Iterable[bytes]:
+        self._keeper.counters["store_error"] += 1
+        return self._error_handler(environ, start_response, error)
+
+
+def service_unavailable(
+    environ: WSGIEnvironment, start_response: StartResponse, error: SessionError
+) -> Iterable[bytes]:
+    """The default error handler: 503 with Retry-After, the reason in the log."""
+    logger.error("%s %s: %s", environ.get("REQUEST_METHOD"), _path(environ), error)
+    body = b"Sessions are unavailable for the moment. Please try again.\n"
+    headers = [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(body))),
+        ("Retry-After", str(RETRY_AFTER)),
+        ("Cache-Control", "no-store"),
+    ]
+    start_response("503 Service Unavailable", headers)
+    return [b"" if environ.get("REQUEST_METHOD") == "HEAD" else body]
+
+
+def _path(environ: WSGIEnvironment) -> str:
+    return repr(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
+
+
+def _policy(
+    lifetime: timedelta,
+    idle_timeout: timedelta | None,
+    touch_interval: timedelta | None,
+    on_conflict: Any,
+) -> Policy:
+    zero = timedelta(0)
+    if lifetime <= zero:
+        raise ValueError(f"lifetime must be positive, not {lifetime}")
+    if idle_timeout is not None and idle_timeout <= zero:
+        raise ValueError(f"idle_timeout must be positive or None, not {idle_timeout}")
+    if touch_interval is not None and touch_interval < zero:
+        raise ValueError(f"touch_interval must not be negative, not {touch_interval}")
+    if on_conflict not in ("merge", "overwrite", "error"):
+        raise ValueError(f"on_conflict is 'merge', 'overwrite' or 'error', not {on_conflict!r}")
+    if touch_interval is None:
+        touch_interval = (idle_timeout or zero) / 10
+    return Policy(
+        lifetime=lifetime,
+        idle_timeout=idle_timeout,
+        touch_interval=touch_interval,
+        on_conflict=on_conflict,
+    )
+
+
+def _never(environ: WSGIEnvironment) -> bool:  # noqa: ARG001 - skip's default
+    return False

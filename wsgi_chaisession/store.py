@@ -1,0 +1,126 @@
+"""What a session store must do. The docstrings are the contract; tests run it.
+
+Keys are hashed tokens and opaque to the store. Times are aware, in UTC, with
+microseconds. Absence is a value; an exception (StoreError or StoreUnavailable)
+means that the store itself failed. Every call may be repeated after a failure.
+
+``principal`` is the application's name of a user. A store keeps only its hash,
+in an index from principal to keys, written in the same transaction as the
+session:
+
+* None leaves the index as it is (and must cost nothing),
+* "" removes this key's entry,
+* anything else enters the key under that principal with the session's expiry.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One stored session."""
+
+    data: bytes
+    expiry: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReaperStatus:
+    """What the reaper has done so far, for health checks and people."""
+
+    finished: datetime  # the end of the last run
+    runs: int
+    deleted: int  # by all runs together
+    last_deleted: int
+    seconds: float  # that the last run took
+
+
+class Store(Protocol):
+    """The contract between the middleware, the reaper, the CLI and a database."""
+
+    def with_timeout(self, seconds: float) -> Self:
+        """The same store, its calls each ending within *seconds* (no I/O here)."""
+        ...
+
+    def find(self, key: str) -> Record | None:
+        """The record, or None when it is missing or expired by the store's clock."""
+        ...
+
+    def insert(self, key: str, data: bytes, expiry: datetime, *, principal: str | None = None) -> bool:
+        """Add a new session; False, and nothing written, when the key exists."""
+        ...
+
+    def replace(
+        self,
+        key: str,
+        old_data: bytes,
+        data: bytes,
+        expiry: datetime,
+        *,
+        principal: str | None = None,
+    ) -> bool:
+        """Compare-and-swap; False when the key is gone, expired, or holds other data."""
+        ...
+
+    def touch(self, key: str, expiry: datetime, *, principal: str | None = None) -> bool:
+        """Move the expiry forward, never back, data untouched; False when gone."""
+        ...
+
+    def commit(self, key: str, data: bytes, expiry: datetime) -> None:
+        """Insert or overwrite, unconditionally. For migrations; requests never use it."""
+        ...
+
+    def delete(self, key: str) -> bool:
+        """Remove the session and its index entry; False when there was none."""
+        ...
+
+    def all(self, page: int = 1000) -> Iterator[tuple[str, Record]]:
+        """Every active session, read *page* rows at a time; deleting meanwhile is fine."""
+        ...
+
+    def find_principal(self, principal: str) -> list[str]:
+        """The keys of this principal's active sessions."""
+        ...
+
+    def delete_principal(self, principal: str, except_key: str | None = None) -> int:
+        """Remove this principal's sessions, but for *except_key*; how many went."""
+        ...
+
+    def delete_expired(self, limit: int, now: datetime | None = None) -> int:
+        """Remove at most *limit* sessions that expired before *now*, oldest first.
+
+        Without *now* the store's own clock judges. Returns how many went; fewer
+        than *limit* means that none are left.
+        """
+        ...
+
+    def count(self) -> int:
+        """How many sessions are active."""
+        ...
+
+    def count_expired(self) -> int:
+        """How many sessions have expired and wait for the reaper."""
+        ...
+
+    def create_schema(self) -> None:
+        """Create what is missing; harmless when all is there."""
+        ...
+
+    def close(self) -> None:
+        """Free connections. The store may be used again; it reconnects by itself."""
+        ...
+
+
+class ReaperLog(Protocol):
+    """A store that remembers the reaper's runs beside the sessions; optional."""
+
+    def record_reaper_run(self, deleted: int, seconds: float) -> None:
+        """Add one finished run to the totals."""
+        ...
+
+    def reaper_status(self) -> ReaperStatus | None:
+        """The totals, or None before the first run."""
+        ...
