@@ -6,7 +6,7 @@ import json
 import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import click
@@ -15,7 +15,15 @@ from reaper.durations import duration, positive_duration
 from reaper.loop import Reaper
 from reaper.stop import Stop
 from reaper.supervise import Supervisor
-from wsgi_chaisession.cli import EXIT_CODES, existing_store, run_program, store_argument
+from wsgi_chaisession.cli import (
+    EXIT_CODES,
+    ConfigurationError,
+    check_target,
+    existing_store,
+    run_program,
+    store_argument,
+)
+from wsgi_chaisession.errors import StoreUnavailable
 
 PROGRAM = "chaisession-reaper"
 
@@ -112,7 +120,16 @@ def once(store: str, *, as_json: bool, dry_run: bool, verbose: bool, **pace: Any
 
 
 def _reaper(store: str, stop: Stop, *, timeout: float, **options: Any) -> Reaper:
-    return Reaper(existing_store(store, timeout=timeout), stop=stop, **options)
+    sessions = existing_store(store, timeout=timeout)
+    return Reaper(sessions, stop=stop, before_run=partial(_still_there, store), **options)
+
+
+def _still_there(store: str) -> None:
+    """A directory that vanishes (its disk is not mounted, say) is waited for, not made anew."""
+    try:
+        check_target(store)
+    except ConfigurationError as error:
+        raise StoreUnavailable(str(error)) from error
 
 
 def _print_waiting(store: str, *, as_json: bool, timeout: float) -> None:

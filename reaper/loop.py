@@ -62,6 +62,7 @@ class Reaper:
         pause: float = 0.050,  # seconds between batches
         time_budget: float = 60.0,  # seconds for one run; the rest waits for the next
         clock: Callable[[], float] = time.monotonic,
+        before_run: Callable[[], None] = lambda: None,  # raises SessionError where a run makes no sense
         stop: StopRequest | None = None,
         supervisor: Supervisor | None = None,
         backoff: Backoff | None = None,
@@ -76,6 +77,7 @@ class Reaper:
         self._pause = pause
         self._time_budget = time_budget
         self._clock = clock
+        self._before_run = before_run
         self._stop = Stop() if stop is None else stop
         self._supervisor = Supervisor({}) if supervisor is None else supervisor
         self._backoff = backoff or Backoff(first=FIRST_RETRY, most=min(interval, LONGEST_RETRY))
@@ -89,6 +91,7 @@ class Reaper:
 
         Connections are closed so that a server that was started on demand may leave between runs.
         """
+        self._before_run()
         try:
             run = self._reap()
             self._store.record_reaper_run(run.deleted, run.seconds)

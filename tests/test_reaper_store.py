@@ -2,29 +2,29 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from unittest.mock import ANY
 
 import pytest
 
 from reaper import Reaper
+from wsgi_chaisession.store import ReaperStatus
 from wsgi_chaisession.testing import Clock, MemoryStore
 
 HOUR = timedelta(hours=1)
 
 
 class Store(MemoryStore):
-    """Keeps the reaper's record, and calls ``between`` before each batch: what other processes do meanwhile."""
+    """Calls ``between`` before each batch: what other processes do meanwhile."""
+
+    between: Callable[[], object]
 
     def __init__(self) -> None:
         super().__init__(Clock())
-        self.runs: list[int] = []
-        self.between: Callable[[], object] = lambda: None
+        self.between = lambda: None
 
     def delete_expired(self, limit: int, now: datetime | None = None) -> int:
         self.between()
         return super().delete_expired(limit, now)
-
-    def record_reaper_run(self, deleted: int, seconds: float) -> None:
-        self.runs.append(deleted)
 
     def keys(self) -> set[str]:
         return set(self._rows)
@@ -47,13 +47,13 @@ def reap(store: Store) -> int:
 def test_cleanup_deletes_what_has_expired_and_nothing_else(store: Store) -> None:
     assert reap(store) == 20
     assert store.keys() == {f"new{number:02}" for number in range(20)}
-    assert store.runs == [20]
+    assert store.reaper_status() == ReaperStatus(store.clock(), 1, 20, 20, ANY)
 
 
 def test_a_second_run_finds_nothing(store: Store) -> None:
     reap(store)
     assert reap(store) == 0
-    assert store.runs == [20, 0]
+    assert store.reaper_status() == ReaperStatus(store.clock(), 2, 20, 0, ANY)
 
 
 def test_a_session_extended_meanwhile_survives(store: Store) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
-from wsgi_chaisession.chai import ChaiStore, ReaperStatus
+from wsgi_chaisession.chai import ChaiStore
 from wsgi_chaisession.errors import SessionError, StoreError
+from wsgi_chaisession.store import ReaperStatus
+from wsgi_chaisession.store import ReaperStatus
 
 URL_SCHEMES = ("postgresql://", "postgres://")
 CHAI_DATA = "pebble"  # the folder in which Chai keeps its files

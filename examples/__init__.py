@@ -1,0 +1,1 @@
+"""Programs that show wsgi-chaisession at work; the test suite drives every one of them."""

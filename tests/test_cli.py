@@ -1,0 +1,108 @@
+"""The command ``chaisession``, run as a user runs it, over a real chaisqld."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from chaisql.cli import main as chaisql_main
+from wsgi_chaisession import ChaiStore
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "db"
+    yield place
+    if place.is_dir():
+        chaisql_main(["stop", str(place)])
+
+
+def chaisession(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    program = "import sys; from wsgi_chaisession.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    environment = {**os.environ, **variables}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_create_schema_makes_a_database_and_may_be_repeated(directory: Path) -> None:
+    for _ in range(2):
+        done = chaisession("create-schema", directory)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    store = ChaiStore(directory)
+    assert store.count() == 0
+    store.close()
+
+
+def test_stats_of_a_new_store(directory: Path) -> None:
+    chaisession("create-schema", directory)
+    done = chaisession("stats", directory)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split("\n") == [
+        "active sessions:        0",
+        "expired, not deleted:   0",
+        "reaper's last run:      never",
+        "",
+    ]
+
+
+def test_stats_count_and_tell_of_the_reaper(directory: Path) -> None:
+    store = ChaiStore(directory)
+    now = datetime.now(UTC)
+    for number in range(5):
+        store.insert(f"new{number}", b"{}", now + MINUTE)
+    for number in range(3):
+        store.insert(f"old{number}", b"{}", now - MINUTE)
+    store.record_reaper_run(40, 0.25)
+    store.record_reaper_run(2, 0.125)
+    store.close()
+    lines = chaisession("stats", CHAISESSION_STORE=str(directory)).stdout.splitlines()
+    assert lines[0] == "active sessions:        5"
+    assert lines[1] == "expired, not deleted:   3"
+    assert lines[2].startswith(f"reaper's last run:      {now:%Y-%m-%d} ")
+    assert lines[2].endswith("deleted 2 in 0.125 s; 42 in 2 runs altogether")
+
+
+def test_stats_never_make_a_database(directory: Path) -> None:
+    done = chaisession("stats", directory)
+    assert done.returncode == 78
+    assert done.stderr == (
+        f"chaisession: {directory} does not exist: "
+        f"start the application, or run chaisession create-schema {directory}\n"
+    )
+    assert not directory.exists()
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    done = chaisession("create-schema", tmp_path / "missing" / "db")
+    assert done.returncode in {75, 78}
+    assert str(tmp_path / "missing") in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_foreign_directory_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    done = chaisession("create-schema", tmp_path)
+    assert done.returncode == 78
+    assert str(tmp_path) in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("arguments", [[], ["stats"], ["purge", "db"], ["stats", "db", "--all"]])
+def test_wrong_usage_is_one_line_and_64(arguments: list[str]) -> None:
+    done = chaisession(*arguments, CHAISESSION_STORE="")
+    assert done.returncode == 64
+    assert done.stderr.startswith("chaisession: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_help_tells_the_exit_codes() -> None:
+    done = chaisession("stats", "--help")
+    assert done.returncode == 0
+    assert "75  the store is unavailable: try again later" in done.stdout

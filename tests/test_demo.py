@@ -1,0 +1,272 @@
+"""The demonstration, started as ``make demo`` starts it, and visited as a browser visits it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from chaisql.address import published_address
+from chaisql.cli import main as chaisql_main
+
+ROOT = Path(__file__).resolve().parents[1]
+DEADLINE = 60.0
+
+
+class Demo:
+    """One start of the demonstration, in a process group as a terminal would make it."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        self.directory = directory
+        self.url = f"http://127.0.0.1:{port}"
+        environment = {**os.environ, "PORT": str(port), "DEMO_DIR": str(directory), "PYTHONUNBUFFERED": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "examples.demo"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait_until_it_answers(self) -> None:
+        eventually(lambda: self.process.poll() is not None or answers(f"{self.url}/numbers"))
+        assert self.process.poll() is None, self.process.communicate()[0]
+
+    def end(self, signal_number: int = signal.SIGINT) -> tuple[int, str]:
+        os.killpg(self.process.pid, signal_number)  # Ctrl-C reaches the terminal's whole process group
+        output, _ = self.process.communicate(timeout=DEADLINE)
+        return self.process.returncode, output
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=10).ok
+    except requests.ConnectionError:
+        return False
+
+
+def eventually(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def processes_of(directory: Path) -> list[str]:
+    """Command lines of all processes whose environment or arguments name the directory."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdecimal() or int(process.name) == os.getpid():
+            continue
+        try:
+            everything = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if os.fsencode(directory) in everything:
+            found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[], Demo]]:
+    started: list[Demo] = []
+
+    def start() -> Demo:
+        started.append(Demo(tmp_path / "db", free_port()))
+        started[-1].wait_until_it_answers()
+        return started[-1]
+
+    yield start
+    for demo in started:
+        if demo.process.poll() is None:
+            demo.end(signal.SIGTERM)
+    if (tmp_path / "db").is_dir():
+        chaisql_main(["stop", str(tmp_path / "db")])
+
+
+class Browser:
+    """Loads the page and fills its forms."""
+
+    def __init__(self, demo: Demo) -> None:
+        self.url = demo.url
+        self.http = requests.Session()
+        self.page = ""
+
+    def visit(self) -> "Browser":
+        self.page = self.http.get(self.url + "/", timeout=30).text
+        return self
+
+    def submit(self, action: str, **fields: str) -> "Browser":
+        csrf = re.search(rf'action="{action}">\s*<input type="hidden" name="csrf" value="([^"]+)"', self.page)
+        assert csrf is not None, f"no form {action} in {self.page}"
+        answer = self.http.post(self.url + action, {"csrf": csrf[1], **fields}, timeout=60)
+        assert [step.status_code for step in answer.history] == [303]
+        self.page = answer.text
+        return self
+
+    @property
+    def visits(self) -> int:
+        return int(self.find(r"<strong>(\d+)</strong>"))
+
+    @property
+    def worker(self) -> int:
+        return int(self.find(r"web worker</b> pid (\d+)"))
+
+    @property
+    def token(self) -> str | None:
+        return self.http.cookies.get("session")
+
+    def find(self, pattern: str) -> str:
+        found = re.search(pattern, self.page)
+        assert found is not None, f"no {pattern} in {self.page}"
+        return found[1]
+
+
+def numbers(demo: Demo) -> Any:
+    answer = requests.get(f"{demo.url}/numbers", timeout=30)
+    assert "Set-Cookie" not in answer.headers
+    return answer.json()
+
+
+def test_a_visit_to_the_demo(start: Callable[[], Demo]) -> None:
+    demo = start()
+    browser, other = Browser(demo), Browser(demo)
+
+    workers = set()
+    for count in range(1, 41):
+        assert browser.visit().visits == count
+        workers.add(browser.worker)
+    assert len(workers) == 2
+    assert other.visit().visits == 1
+
+    assert (
+        "<script>alert(1)</script>" not in browser.submit("/flash", message="<script>alert(1)</script>").page
+    )
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in browser.page
+    assert "alert(1)" not in browser.visit().page
+
+    before = browser.token
+    browser.submit("/login", name="Ada")
+    assert "Hello, Ada" in browser.page
+    assert browser.token != before
+    assert browser.visits == 43
+    old = Browser(demo)
+    old.http.cookies.set("session", str(before))
+    assert old.visit().visits == 1
+
+    logged_in = browser.token
+    browser.submit("/logout")
+    assert browser.visits == 1
+    old.http.cookies.clear()
+    old.http.cookies.set("session", str(logged_in))
+    assert "Hello, Ada" not in old.visit().page
+
+
+def test_the_reaper_is_seen_at_work(start: Callable[[], Demo]) -> None:
+    demo = start()
+    browser = Browser(demo).visit().submit("/guests")
+    assert "Made 50 guest sessions" in browser.page
+    assert numbers(demo)["active"] == 51
+    eventually(lambda: numbers(demo)["deleted"] == 50)
+    assert numbers(demo)["waiting"] == 0
+    assert numbers(demo)["active"] == 1
+
+
+def test_a_forged_form_changes_nothing(start: Callable[[], Demo]) -> None:
+    demo = start()
+    browser = Browser(demo).visit()
+    for forged in ({}, {"csrf": ""}, {"csrf": "guess"}, {"csrf": "ünïcode"}):
+        answer = browser.http.post(f"{demo.url}/login", {"name": "Mallory", **forged}, timeout=30)
+        assert answer.status_code == 400
+        assert 'role="alert"' in answer.text
+    assert "Mallory" not in browser.visit().page
+    assert browser.visits == 2
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_whole_and_finds_its_sessions_again(start: Callable[[], Demo], signal_number: int) -> None:
+    demo = start()
+    browser = Browser(demo).visit().visit()
+    code, output = demo.end(signal_number)
+    assert code == 0, output
+    assert "Traceback" not in output
+    assert output.endswith("The demo has ended; its sessions are kept.\n")
+    assert processes_of(demo.directory) == []
+    assert not answers(demo.url)
+
+    browser.url = start().url
+    assert browser.visit().visits == 3
+
+
+def test_ending_it_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
+    for delay in (0.1, 0.5, 0.8, 1.1):
+        demo = Demo(tmp_path / "db", free_port())
+        time.sleep(delay)  # the moment is the point, there is nothing to wait for
+        demo.end(signal.SIGINT)
+        assert processes_of(tmp_path) == [], f"after {delay} s"
+
+
+def test_a_killed_database_server_is_replaced(start: Callable[[], Demo]) -> None:
+    demo = start()
+    browser = Browser(demo).visit().visit()
+    pid = published_address(demo.directory).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert browser.visit().visits == 3
+    assert published_address(demo.directory).pid != pid
+
+
+@pytest.mark.parametrize("victim", ["gunicorn", "reaper"])
+def test_when_one_part_dies_all_end(start: Callable[[], Demo], victim: str) -> None:
+    demo = start()
+    Browser(demo).visit()
+    children = Path(f"/proc/{demo.process.pid}/task/{demo.process.pid}/children").read_text().split()
+    (pid,) = [
+        int(child) for child in children if f"\0{victim}\0" in Path(f"/proc/{child}/cmdline").read_text()
+    ]
+    os.kill(pid, signal.SIGKILL)
+    output, _ = demo.process.communicate(timeout=DEADLINE)
+    assert demo.process.returncode == 1
+    assert "ended by itself with exit code -9" in output
+    assert processes_of(demo.directory) == []
+
+
+def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        demo = Demo(tmp_path / "db", port)
+        output, _ = demo.process.communicate(timeout=DEADLINE)
+    assert demo.process.returncode == 1
+    assert output == (
+        f"demo: cannot listen on 127.0.0.1:{port} (Address already in use): "
+        f"choose another port, such as PORT={port + 1} make demo\n"
+    )
+    assert not (tmp_path / "db").exists()
+
+
+def test_an_impossible_port_is_one_clear_line(tmp_path: Path) -> None:
+    environment = {**os.environ, "PORT": "http", "DEMO_DIR": str(tmp_path / "db")}
+    command = [sys.executable, "-m", "examples.demo"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == "demo: PORT is 'http': it must be a number from 1 to 65535\n"

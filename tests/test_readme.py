@@ -1,0 +1,98 @@
+"""What the README shows works: its Python is run, its commands exist, its links lead somewhere."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from webtest import TestApp
+
+import wsgi_chaisession.cli
+from chaisql.cli import main as chaisql_main
+from reaper.cli import reaper
+from wsgi_chaisession import SessionMiddleware
+from wsgi_chaisession.testing import MemoryStore
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A throwaway current directory, since the README's database is in the current one."""
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    if (tmp_path / "chai_db").is_dir():
+        chaisql_main(["stop", str(tmp_path / "chai_db")])
+
+
+def run(source: str) -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(source, "README.md", "exec"), names)
+    return names
+
+
+def test_the_first_program_counts_visits(somewhere: Path) -> None:
+    names = run(blocks("python")[0])
+    browser = TestApp(names["application"])
+    assert browser.get("/").text == "Visit number 1"
+    assert browser.get("/").text == "Visit number 2"
+    assert TestApp(names["application"]).get("/").text == "Visit number 1"
+
+
+def test_the_second_block_logs_in_flashes_and_logs_out() -> None:
+    names = run(blocks("python")[1])
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        session = environ["chaisession.session"]
+        body = b""
+        match environ["PATH_INFO"]:
+            case "/in":
+                session["visits"] = 3
+                names["log_in"](session, "Ada")
+            case "/next":
+                body = repr(names["next_page"](session)).encode()
+            case "/out":
+                names["log_out"](session)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [body]
+
+    browser = TestApp(SessionMiddleware(app, MemoryStore()))
+    browser.get("/in")
+    assert browser.get("/next").text == "(['Welcome, Ada.'], 3)"
+    assert browser.get("/next").text == "([], 3)"
+    browser.get("/out")
+    assert browser.get("/next").text == "([], 0)"
+
+
+def test_every_python_block_is_among_the_tested() -> None:
+    assert len(blocks("python")) == 2
+
+
+@pytest.mark.parametrize("line", [line for line in blocks("sh")[-1].splitlines() if line])
+def test_commands_are_understood(line: str, somewhere: Path) -> None:
+    """Each gets as far as looking for the directory, which is not there: 78, not 64."""
+    program, *arguments = line.partition("#")[0].split()
+    main = {"chaisession-reaper": "reaper.cli", "chaisession": "wsgi_chaisession.cli"}[program]
+    command = reaper if main == "reaper.cli" else wsgi_chaisession.cli.chaisession
+    result = CliRunner().invoke(command, arguments)
+    assert isinstance(result.exception, wsgi_chaisession.cli.ConfigurationError)
+    assert "chai_db does not exist" in str(result.exception)
+
+
+def test_links_into_the_repository_lead_somewhere() -> None:
+    for document in ("README.md", "SECURITY.md", "CHANGELOG.md"):
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)", (ROOT / document).read_text()):
+            assert (ROOT / target).exists(), f"{document} links to {target}"
+
+
+def test_the_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"\bmake (\w+)", "".join(blocks("sh"))):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
