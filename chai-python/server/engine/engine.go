@@ -1,54 +1,187 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
 
 // Engine owns one database directory.
-type Engine struct{}
+type Engine struct {
+	o         Options
+	log       *slog.Logger
+	directory *directory // nil in memory
+	connector driver.Connector
 
-// Open checks the directory, takes its lock and starts the engine.
-func Open(ctx context.Context, o Options) (*Engine, error) { return nil, ErrCannotOpen }
+	queue     *queue
+	readers   *readers
+	writer    *writer
+	watchdog  *watchdog
+	snapshots *snapshots
+	disk      *disk
+	requests  sync.Pool
 
-// Close drains the queue, bounded by Options.CloseWait, and frees the directory.
-func (e *Engine) Close() error { return nil }
+	life    context.Context // ends with Close
+	endLife context.CancelFunc
+	closing sync.Once
+	closed  error
+}
 
-// Catalogue is the newest committed one.
-func (e *Engine) Catalogue() *Catalogue { return nil }
+// Open checks the directory, takes its lock, and starts the engine. It proves
+// first that the shims without which Chai must not run are in place.
+func Open(ctx context.Context, o Options) (*Engine, error) {
+	o.setDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if err := selfTest(); err != nil {
+		return nil, err
+	}
+	e := newEngine(o)
+	if err := e.open(ctx); err != nil {
+		return nil, errors.Join(err, e.abandon())
+	}
+	return e, nil
+}
 
-// Read runs fn on the newest published snapshot, in the caller's goroutine. It never waits for an fsync.
-func (e *Engine) Read(ctx context.Context, fn func(Reader) error) error { return nil }
+func newEngine(o Options) *Engine {
+	e := &Engine{o: o, log: o.Log, snapshots: newSnapshots()}
+	e.life, e.endLife = context.WithCancel(context.Background())
+	e.queue = newQueue(o.QueueRequests, o.QueueWait)
+	e.watchdog = newWatchdog(&e.o, e.queue, e.snapshots)
+	e.requests.New = func() any { return &request{done: make(chan error, 1)} }
+	return e
+}
 
-// Write returns once the transaction is durable and a snapshot with it is published.
-func (e *Engine) Write(ctx context.Context, r WriteRequest) error { return nil }
+func (e *Engine) open(ctx context.Context) (err error) {
+	path := Memory
+	if e.o.Dir != Memory {
+		if e.directory, err = openDirectory(ctx, &e.o); err != nil {
+			return err
+		}
+		path = e.directory.path
+	}
+	e.disk = newDisk(path, &e.o)
+	if e.connector, err = e.openMarked(ctx, path); err != nil {
+		return err
+	}
+	return e.start()
+}
 
-// Lease waits in the writer's queue and then owns the write transaction.
-func (e *Engine) Lease(ctx context.Context) (*Lease, error) { return nil, nil }
+// start reads the catalogue and lets the goroutines run.
+func (e *Engine) start() error {
+	catalogue, err := e.prepare()
+	if err != nil {
+		return err
+	}
+	e.readers = newReaders(e.connector, e.o.Readers)
+	e.writer = &writer{o: &e.o, log: e.log, connector: e.connector, queue: e.queue, readers: e.readers,
+		watchdog: e.watchdog, quit: make(chan struct{}), stopped: make(chan struct{})}
+	if err := e.writer.start(catalogue); err != nil {
+		return errors.Join(err, e.readers.close(0), e.writer.stop())
+	}
+	go e.watchdog.run()
+	return nil
+}
 
-// Snapshot holds one read transaction.
-func (e *Engine) Snapshot(ctx context.Context) (*Snapshot, error) { return nil, nil }
+// prepare cleans up after the process before and reads the catalogue.
+func (e *Engine) prepare() (*Catalogue, error) {
+	c, err := connect(e.connector)
+	if err != nil {
+		return nil, err
+	}
+	if err := cleanTransient(c); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	var definitions []definition
+	err = c.reading(func() (err error) {
+		definitions, err = readDefinitions(c)
+		return err
+	})
+	return parseCatalogue(1, definitions), errors.Join(err, c.close())
+}
 
-// Check audits every table against its indexes.
-func (e *Engine) Check(ctx context.Context) (*CheckReport, error) { return nil, nil }
+// abandon undoes an Open that failed.
+func (e *Engine) abandon() error {
+	e.endLife()
+	var errs []error
+	if e.connector != nil {
+		errs = append(errs, closeChai(e.connector, e.o.CloseWait))
+	}
+	if e.directory != nil {
+		errs = append(errs, e.directory.close())
+	}
+	return errors.Join(errs...)
+}
 
-// Lease is an exclusive write transaction.
-type Lease struct{}
+// Close takes no new work, finishes what waits, bounded by Options.CloseWait,
+// and frees the directory. After an error the process should end: what is
+// committed is safe, but the directory may still be held.
+func (e *Engine) Close() error {
+	e.closing.Do(func() { e.closed = e.close(time.Now().Add(e.o.CloseWait)) })
+	return e.closed
+}
 
-// Run executes fn in the transaction; the first error or panic rolls everything back.
-func (l *Lease) Run(fn func(Writer) error) error { return nil }
+func (e *Engine) close(deadline time.Time) error {
+	e.queue.refuse(errShutdown)
+	close(e.writer.quit)
+	select {
+	case <-e.writer.stopped:
+	case <-time.After(time.Until(deadline)):
+		return errors.New("writes were still running when the time for closing was over")
+	}
+	e.endLife()
+	e.snapshots.closeAll()
+	if err := e.readers.close(time.Until(deadline)); err != nil {
+		return err
+	}
+	e.watchdog.stop()
+	if err := errors.Join(e.writer.stop(), closeChai(e.connector, time.Until(deadline))); err != nil {
+		return err
+	}
+	if e.directory == nil {
+		return nil
+	}
+	return e.directory.close()
+}
 
-// Commit makes the transaction durable and visible, and frees the writer.
-func (l *Lease) Commit() error { return nil }
+// Catalogue is the newest published one.
+func (e *Engine) Catalogue() *Catalogue { return e.readers.catalogue.Load() }
 
-// Rollback undoes the transaction and frees the writer; harmless when it is over.
-func (l *Lease) Rollback() error { return nil }
+// Read runs fn on the newest published snapshot, in the caller's goroutine. It
+// never waits for an fsync. The Reader is valid until fn returns.
+func (e *Engine) Read(ctx context.Context, fn func(Reader) error) error {
+	c, err := e.readers.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.readers.release(c)
+	return runReader(ctx, e.log, c, fn)
+}
 
-// Snapshot is a read transaction that the caller holds.
-type Snapshot struct{}
+// Write returns once the transaction is durable and a snapshot with it is
+// published, or with an error when none of it happened.
+func (e *Engine) Write(ctx context.Context, w WriteRequest) error {
+	if err := e.writable(); err != nil {
+		return err
+	}
+	r := e.requests.Get().(*request)
+	r.WriteRequest, r.queued = w, time.Now()
+	err := e.queue.push(r)
+	if err == nil {
+		err = e.queue.await(ctx, r)
+	}
+	r.WriteRequest = WriteRequest{}
+	e.requests.Put(r)
+	return err
+}
 
-// Run executes fn on the snapshot.
-func (s *Snapshot) Run(fn func(Reader) error) error { return nil }
-
-// Close frees the snapshot; harmless when it is over.
-func (s *Snapshot) Close() {}
-
-// CheckReport is the result of an audit.
-type CheckReport struct{}
+func (e *Engine) writable() error {
+	if err := e.watchdog.failed(); err != nil {
+		return err
+	}
+	return e.disk.check()
+}

@@ -32,10 +32,14 @@ type Options struct {
 	SchemaLimit   time.Duration // the same for a schema request, which may build an index; default 5 min
 	CloseWait     time.Duration // Close waits this long for requests and readers; default 10 s
 
-	DiskFloor int64 // writes are refused below this many free bytes; default: the lesser of 64 MiB and 5 % of the file system; < 0: no floor
+	DiskFloor int64 // writes are refused below this many free bytes; default: the lesser of 1 GiB and 5 % of the file system; < 0: no floor
 
 	Log   *slog.Logger        // default: discard
 	Fatal func(reason string) // ends the process; default: log, then exit with status 70
+
+	// For tests.
+	statfs statfsFunc
+	step   func(name string) // called after each step of creating a database
 }
 
 // maxTransactionBytes keeps a transaction below the 10 MB at which Chai begins
@@ -66,6 +70,9 @@ func (o *Options) setDefaults() {
 	orDefault(&o.CloseWait, 10*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.step == nil {
+		o.step = func(string) {}
 	}
 	if o.Fatal == nil {
 		log := o.Log

@@ -1,0 +1,275 @@
+package engine
+
+// What may be opened, what may be created, and what must not be touched.
+//
+// Pebble makes an empty database of an empty directory without a word, so a
+// lost disk or an emptied pebble/ would look like a fresh start. A directory
+// is therefore ours only with a marker file, and the marker's random id must
+// stand in a table of the database as well. Creating both takes several steps;
+// a state file, written first, tells a creation that was cut short (go on with
+// it) from a directory that somebody else filled (leave it alone).
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	markerName   = "chaisqld.id"       // "chaisqld 1 ID": the directory is ours
+	creatingName = "chaisqld.creating" // the same text while the directory is being made
+	pebbleName   = "pebble"
+	markerFormat = "chaisqld 1 "
+	lockRetry    = 20 * time.Millisecond
+)
+
+type directoryState int
+
+const (
+	stateNew      directoryState = iota // nothing is there but files of our own
+	stateCreating                       // a creation was cut short
+	stateOurs                           // marked
+)
+
+// directory is a locked database directory.
+type directory struct {
+	path  string
+	lock  *os.File
+	state directoryState
+	id    string // "" in stateNew
+}
+
+// openDirectory makes the directory when it may, locks it, and looks at what it is.
+func openDirectory(ctx context.Context, o *Options) (*directory, error) {
+	path, err := absolute(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := makeDirectory(path, o.MustExist); err != nil {
+		return nil, err
+	}
+	lock, err := lockDirectory(ctx, path, o.LockWait)
+	if err != nil {
+		return nil, err
+	}
+	d := &directory{path: path, lock: lock}
+	if err := d.inspect(o.MustExist); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// absolute keeps Chai from trimming the path into another one, or from taking
+// a directory called ":memory:" for a database in memory.
+func absolute(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("%w %q: %w", ErrCannotOpen, path, err)
+	}
+	if strings.TrimSpace(abs) != abs {
+		return "", fmt.Errorf("%w %q: its name ends in white space, which Chai would cut off; rename it", ErrCannotOpen, abs)
+	}
+	return abs, nil
+}
+
+func makeDirectory(path string, mustExist bool) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%w %s: it is not a directory; name another path", ErrCannotOpen, path)
+	case err == nil:
+		return nil
+	case !errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%w: %w; check the permissions of the directories above it", ErrCannotOpen, err)
+	case mustExist:
+		return fmt.Errorf("%w: %s does not exist, and creating it was not allowed", ErrNotADatabase, path)
+	}
+	err = os.Mkdir(path, 0o700)
+	if err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%w: %w; its parent directory must exist and be writable", ErrCannotOpen, err)
+	}
+	return syncDirectory(filepath.Dir(path))
+}
+
+// lockDirectory takes a lock on the directory itself, which leaves no file in
+// a directory that may turn out to be somebody else's. It is held for life, so
+// two servers cannot both decide to create.
+func lockDirectory(ctx context.Context, path string, wait time.Duration) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w; check its owner and permissions", ErrCannotOpen, err)
+	}
+	err = retryLocked(ctx, wait, func() error {
+		return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	})
+	if err == nil {
+		return f, nil
+	}
+	f.Close()
+	if errors.Is(err, syscall.EAGAIN) {
+		return nil, lockedError(path, wait)
+	}
+	return nil, fmt.Errorf("%w %s: lock: %w", ErrCannotOpen, path, err)
+}
+
+func lockedError(path string, wait time.Duration) error {
+	return fmt.Errorf("%w %s (waited %s): connect to that one, or stop it first", ErrLocked, path, wait)
+}
+
+// retryLocked calls try until it says something else than EAGAIN or wait is
+// over: a process that was just killed holds its locks for some more moments.
+func retryLocked(ctx context.Context, wait time.Duration, try func() error) error {
+	deadline := time.Now().Add(wait)
+	for {
+		err := try()
+		if !errors.Is(err, syscall.EAGAIN) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lockRetry):
+		}
+	}
+}
+
+// inspect decides what the directory is, by reading alone.
+func (d *directory) inspect(mustExist bool) error {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCannotOpen, err)
+	}
+	names := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		names[e.Name()] = true
+	}
+	switch {
+	case names[markerName]:
+		return d.inspectOurs()
+	case names[creatingName]:
+		return d.inspectCreating(mustExist)
+	}
+	return d.inspectNew(entries, mustExist)
+}
+
+func (d *directory) inspectOurs() (err error) {
+	d.state = stateOurs
+	if d.id, err = readMarker(filepath.Join(d.path, markerName)); err != nil {
+		return err
+	}
+	manifests, _ := filepath.Glob(filepath.Join(d.path, pebbleName, "MANIFEST-*"))
+	if len(manifests) == 0 {
+		return fmt.Errorf("%w: %s has the marker %s but its data in %s/ is gone; restore a backup, or remove the marker to start empty",
+			ErrNotADatabase, d.path, markerName, pebbleName)
+	}
+	return nil
+}
+
+// inspectCreating: nothing was ever acknowledged from this directory, since
+// Open returns only after the state file has become the marker.
+func (d *directory) inspectCreating(mustExist bool) (err error) {
+	d.state = stateCreating
+	if d.id, err = readMarker(filepath.Join(d.path, creatingName)); err != nil {
+		// The write of the state file itself was cut short, so nothing came after it.
+		d.state, err = stateNew, nil
+		if _, statErr := os.Stat(filepath.Join(d.path, pebbleName)); statErr == nil {
+			return d.foreign(pebbleName)
+		}
+	}
+	return d.mayCreate(mustExist)
+}
+
+func (d *directory) inspectNew(entries []os.DirEntry, mustExist bool) error {
+	d.state = stateNew
+	for _, e := range entries {
+		if name := e.Name(); !mayStand(name) {
+			return d.foreign(name)
+		}
+	}
+	return d.mayCreate(mustExist)
+}
+
+// mayStand tells whether a file may be in a directory in which a database is
+// to be made: those of the programs that start a server, and its socket.
+func mayStand(name string) bool {
+	return name == "start.lock" || strings.HasPrefix(name, "chaisqld.") || strings.HasPrefix(name, ".s.PGSQL.")
+}
+
+func (d *directory) foreign(name string) error {
+	if name == pebbleName {
+		return fmt.Errorf("%w: %s holds a Pebble database without the marker %s, so chaisqld did not make it; nothing was changed; use another directory",
+			ErrNotADatabase, d.path, markerName)
+	}
+	return fmt.Errorf("%w: %s is not empty (it holds %q, for one) and has no marker %s; nothing was changed; use a new or empty directory",
+		ErrNotADatabase, d.path, name, markerName)
+}
+
+func (d *directory) mayCreate(mustExist bool) error {
+	if mustExist {
+		return fmt.Errorf("%w: %s holds no database, and creating one was not allowed", ErrNotADatabase, d.path)
+	}
+	return nil
+}
+
+func readMarker(path string) (id string, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrCannotOpen, err)
+	}
+	id, ok := strings.CutPrefix(string(text), markerFormat)
+	id, whole := strings.CutSuffix(id, "\n")
+	if !ok || !whole || len(id) != len(rand.Text()) {
+		return "", fmt.Errorf("%w: the marker %s is damaged or of another version; restore it from a backup", ErrNotADatabase, path)
+	}
+	return id, nil
+}
+
+// startCreating makes the promise that whatever comes into the directory now is ours.
+func (d *directory) startCreating() error {
+	d.id = rand.Text()
+	path := filepath.Join(d.path, creatingName)
+	if err := writeSynced(path, markerFormat+d.id+"\n"); err != nil {
+		return fmt.Errorf("%w: %w; check its permissions and free space", ErrCannotOpen, err)
+	}
+	d.state = stateCreating
+	return syncDirectory(d.path)
+}
+
+// finishCreating makes it a database, once the same id stands in the marker table.
+func (d *directory) finishCreating() error {
+	err := os.Rename(filepath.Join(d.path, creatingName), filepath.Join(d.path, markerName))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCannotOpen, err)
+	}
+	d.state = stateOurs
+	return syncDirectory(d.path)
+}
+
+func (d *directory) close() error { return d.lock.Close() }
+
+func writeSynced(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func syncDirectory(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCannotOpen, err)
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("%w: sync: %w", ErrCannotOpen, err)
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"log/slog"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"chaisqld/pgerr"
+)
+
+// A full disk does not fail in Chai: everything hangs, reads too, without a
+// word. So writes stop while there is still room for what is under way.
+
+const (
+	diskPeriod   = time.Second // between two looks at the free space
+	defaultFloor = 1 << 30     // bytes
+	floorDivisor = 20          // the default floor is at most this part of a small file system
+)
+
+// statfsFunc tells how many bytes are free for us and how many there are in all.
+type statfsFunc func(path string) (free, total int64, err error)
+
+func statfs(path string) (free, total int64, err error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(path, &s); err != nil {
+		return 0, 0, err
+	}
+	size := int64(s.Bsize)
+	return int64(s.Bavail) * size, int64(s.Blocks) * size, nil
+}
+
+// disk remembers the verdict of the last look.
+type disk struct {
+	path   string
+	floor  int64
+	statfs statfsFunc
+	log    *slog.Logger
+
+	start time.Time
+	next  atomic.Int64 // nanoseconds after start at which the next look is due
+	low   atomic.Pointer[pgerr.Error]
+}
+
+func newDisk(path string, o *Options) *disk {
+	d := &disk{path: path, floor: o.DiskFloor, statfs: o.statfs, log: o.Log, start: time.Now()}
+	if d.statfs == nil {
+		d.statfs = statfs
+	}
+	return d
+}
+
+// check refuses writes while the disk is nearly full.
+func (d *disk) check() error {
+	if d.floor < 0 || d.path == Memory {
+		return nil
+	}
+	now, due := int64(time.Since(d.start)), d.next.Load()
+	if now >= due && d.next.CompareAndSwap(due, now+int64(diskPeriod)) {
+		d.look()
+	}
+	if err := d.low.Load(); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (d *disk) look() {
+	free, total, err := d.statfs(d.path)
+	if err != nil {
+		d.log.Warn("free space is unknown, writes go on", "path", d.path, "error", err)
+		return
+	}
+	floor := d.floor
+	if floor == 0 {
+		floor = min(defaultFloor, total/floorDivisor)
+	}
+	if free >= floor {
+		d.low.Store(nil)
+		return
+	}
+	d.log.Error("disk is nearly full, writes are refused", "path", d.path, "free", free, "floor", floor)
+	d.low.Store(pgerr.New(pgerr.DiskFull, "could not write: %d bytes are free on the disk of the database, the limit is %d", free, floor).
+		WithHint("Free disk space; reads still work, and writes will by themselves."))
+}

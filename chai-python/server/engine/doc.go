@@ -1,0 +1,18 @@
+// Package engine owns a Chai database: it is the only code that touches Chai
+// and Pebble, and keeps their known failures away from everybody else.
+//
+// Chai v0.18 is young. Left alone it can write index blocks that its own
+// directory does not survive, acknowledges commits that the disk refused,
+// commits half of a failed statement, and holds its locks after a panic. So
+// the package puts two shims under it (comparer.go, fatalfs.go) and runs it in
+// one narrow way:
+//
+//   - one goroutine writes (writer.go), from one fair queue (queue.go), many
+//     requests in one transaction and one fsync, each on its own again when
+//     one of them fails;
+//   - reads run in their caller's goroutine on read transactions that were
+//     opened right after the last commit (readers.go), because Chai makes a
+//     new one wait for a commit that is syncing;
+//   - every wait has a limit, and what has none, a hung commit, ends the
+//     process (watchdog.go): kill -9 loses nothing, a hang loses the service.
+package engine

@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"chaisqld/pgerr"
+)
+
+// Lease is an exclusive write transaction for one client. It stands in the
+// same queue as single requests, and has limits, because everybody else's
+// writes wait for its end. Its methods run one after the other.
+type Lease struct {
+	w   *writer
+	end chan leaseEnd
+
+	mu      sync.Mutex // held while a call runs: a lease that is busy is not idle
+	err     error      // why it is over
+	granted time.Time
+	used    time.Time
+}
+
+// leaseEnd asks the writer to finish the transaction.
+type leaseEnd struct {
+	commit bool
+	done   chan error
+}
+
+func newLease(w *writer) *Lease {
+	return &Lease{w: w, end: make(chan leaseEnd)}
+}
+
+var (
+	errLeaseFailed = pgerr.New(pgerr.InFailedSQLTransaction, "current transaction is aborted, commands ignored until end of transaction block")
+	errLeaseEnded  = pgerr.New(pgerr.NoActiveSQLTransaction, "there is no transaction in progress")
+)
+
+// serveLease lets the lease's owner have the transaction until it is over. The
+// owner's statements run in its own goroutine; commit and rollback here.
+func (w *writer) serveLease(r *request, l *Lease) {
+	if err := w.begin(); err != nil {
+		r.done <- err
+		return
+	}
+	l.grant(time.Now())
+	w.watchdog.setLease(l)
+	r.done <- nil
+	end := w.awaitEnd(l)
+	w.watchdog.setLease(nil)
+	if !end.commit {
+		w.undo()
+		end.done <- nil
+		return
+	}
+	end.done <- w.commit()
+	w.watchdog.rest()
+}
+
+// awaitEnd meanwhile opens read transactions when they run out.
+func (w *writer) awaitEnd(l *Lease) leaseEnd {
+	quit := w.quit
+	for {
+		select {
+		case end := <-l.end:
+			return end
+		case <-w.readers.refresh:
+			w.republish()
+		case <-quit:
+			quit = nil
+			go l.finish(errShutdown)
+		}
+	}
+}
+
+func (l *Lease) grant(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.granted, l.used = now, now
+}
+
+// Run executes fn in the transaction. The first error or panic rolls the whole
+// transaction back and frees the writer.
+func (l *Lease) Run(fn func(Writer) error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	l.w.watchdog.work(&l.w.limits.statement)
+	err := l.w.tx.run(fn, true)
+	l.w.watchdog.rest()
+	l.used = time.Now()
+	if err != nil {
+		_ = l.over(errLeaseFailed, false) // err says more than a rollback's outcome
+	}
+	return err
+}
+
+// Commit makes the transaction durable and visible, and frees the writer.
+func (l *Lease) Commit() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	return l.over(errLeaseEnded, true)
+}
+
+// Rollback undoes the transaction and frees the writer. It is harmless when
+// the transaction is over.
+func (l *Lease) Rollback() error {
+	l.finish(errLeaseEnded)
+	return nil
+}
+
+// finish rolls back, waiting for a call that runs, and leaves reason for later calls.
+func (l *Lease) finish(reason error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		_ = l.over(reason, false)
+	}
+}
+
+// over hands the transaction back to the writer and waits until it is done.
+func (l *Lease) over(reason error, commit bool) error {
+	l.err = reason
+	done := make(chan error, 1)
+	l.end <- leaseEnd{commit: commit, done: done}
+	return <-done
+}
+
+// expire ends a lease that is idle and beyond a limit.
+func (l *Lease) expire(now time.Time, idle, total time.Duration) {
+	if !l.mu.TryLock() {
+		return // a call is running
+	}
+	defer l.mu.Unlock()
+	if l.err != nil || l.granted.IsZero() {
+		return
+	}
+	switch {
+	case now.Sub(l.used) >= idle:
+		_ = l.over(idleError(idle), false)
+	case now.Sub(l.granted) >= total:
+		_ = l.over(totalError(total), false)
+	}
+}
+
+func idleError(limit time.Duration) error {
+	return pgerr.New(pgerr.IdleInTransactionSessionTimeout, "terminating transaction that was idle for more than %s; it was rolled back", limit)
+}
+
+func totalError(limit time.Duration) error {
+	return pgerr.New(pgerr.TransactionTimeout, "terminating transaction that was open for more than %s; it was rolled back", limit)
+}
+
+// Lease waits in the writer's queue and then owns the write transaction.
+func (e *Engine) Lease(ctx context.Context) (*Lease, error) {
+	if err := e.writable(); err != nil {
+		return nil, err
+	}
+	l := newLease(e.writer)
+	r := &request{lease: l, queued: time.Now(), done: make(chan error, 1)}
+	if err := e.queue.push(r); err != nil {
+		return nil, err
+	}
+	if err := e.queue.await(ctx, r); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		l.finish(errLeaseEnded)
+		return nil, canceled(ctx)
+	}
+	return l, nil
+}

@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"chaisqld/pgerr"
+)
+
+// writeTx is the Writer that requests and leases are given.
+type writeTx struct {
+	w         *writer
+	committed *Catalogue // what readers see
+	catalogue *Catalogue // with the transaction's own DDL
+	version   uint64     // of the newest catalogue, rolled back ones included
+	schema    bool       // Define is allowed
+	dirty     bool       // there is something to commit
+	charged   int        // bytes announced
+	failed    error      // the first failure of the request that runs
+}
+
+func (t *writeTx) reset() {
+	t.catalogue, t.dirty, t.charged = t.committed, false, 0
+}
+
+// run calls fn with the transaction; a panic or a failed statement fails it.
+func (t *writeTx) run(fn func(Writer) error, schema bool) (err error) {
+	t.failed, t.schema = nil, schema
+	defer func() {
+		if p := recover(); p != nil {
+			err = newPanicError(p)
+			logPanic(t.w.log, err)
+			err = translate(err)
+		}
+	}()
+	if err := fn(t); err != nil {
+		return err
+	}
+	return t.failed
+}
+
+// fail remembers the first failure: a failed statement is half done, so the
+// transaction must not be committed even if the request takes no notice.
+func (t *writeTx) fail(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := err.(rowError); ok {
+		return translate(err)
+	}
+	logPanic(t.w.log, err)
+	err = translate(err)
+	if t.failed == nil {
+		t.failed = err
+	}
+	return err
+}
+
+func (t *writeTx) Catalogue() *Catalogue { return t.catalogue }
+
+func (t *writeTx) Query(sql string, args []any, row func(values []any) error) error {
+	if t.failed != nil {
+		return t.failed
+	}
+	return t.fail(t.w.conn.query(sql, args, row))
+}
+
+func (t *writeTx) Exec(sql string, args []any) error {
+	if t.failed != nil {
+		return t.failed
+	}
+	t.dirty = true
+	return t.fail(t.w.conn.exec(sql, args))
+}
+
+func (t *writeTx) Define(ddl string) error {
+	if !t.schema {
+		return t.fail(pgerr.New(pgerr.InternalError, "a schema change came in a request that does not say so"))
+	}
+	if t.failed != nil {
+		return t.failed
+	}
+	t.dirty = true
+	t.w.watchdog.work(&t.w.limits.schema)
+	return t.fail(t.define(ddl))
+}
+
+// define runs the statement and reads back what Chai made of it.
+func (t *writeTx) define(ddl string) error {
+	if err := t.w.conn.exec(ddl, nil); err != nil {
+		return err
+	}
+	definitions, err := readDefinitions(t.w.conn)
+	if err != nil {
+		return err
+	}
+	t.version++
+	catalogue := parseCatalogue(t.version, definitions)
+	if err := survives(t.w.conn, definitions, catalogue); err != nil {
+		return err
+	}
+	t.catalogue = catalogue
+	return nil
+}
+
+func (t *writeTx) Charge(bytes int) error {
+	t.charged += bytes
+	if t.charged <= t.w.o.TransactionBytes {
+		return nil
+	}
+	return t.fail(pgerr.New(pgerr.ProgramLimitExceeded, "transaction of %d bytes is too large, the limit is %d", t.charged, t.w.o.TransactionBytes).
+		WithHint("Write less in one transaction."))
+}

@@ -1,0 +1,135 @@
+package engine
+
+// Chai takes no deadline and can hang for ever with its locks held: a full
+// disk is enough. So one goroutine looks at the clock. It sends away requests
+// that waited too long, ends transactions that sit idle, and ends the process
+// when the writer itself hangs, because a new one is well after a second.
+
+import (
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"chaisqld/pgerr"
+)
+
+// limited is a piece of work and how long it may take.
+type limited struct {
+	what  string
+	limit time.Duration
+}
+
+// workLimits are made once, so that noting the work allocates nothing.
+type workLimits struct {
+	request, statement, schema, commit limited
+}
+
+func newWorkLimits(o *Options) workLimits {
+	return workLimits{
+		request:   limited{"a write request", o.HangLimit},
+		statement: limited{"a statement of a transaction", o.HangLimit},
+		schema:    limited{"a schema change", o.SchemaLimit},
+		commit:    limited{"a commit", o.HangLimit},
+	}
+}
+
+type watchdog struct {
+	o         *Options
+	log       *slog.Logger
+	queue     *queue
+	snapshots *snapshots
+
+	start time.Time
+	since atomic.Int64            // nanoseconds after start at which the writer began to work; 0: it rests
+	doing atomic.Pointer[limited] // what it does
+	lease atomic.Pointer[Lease]
+	dead  atomic.Pointer[pgerr.Error]
+
+	sweeping atomic.Bool
+	quit     chan struct{}
+	done     chan struct{}
+}
+
+func newWatchdog(o *Options, queue *queue, snapshots *snapshots) *watchdog {
+	return &watchdog{o: o, log: o.Log, queue: queue, snapshots: snapshots, start: time.Now(),
+		quit: make(chan struct{}), done: make(chan struct{})}
+}
+
+// work notes that the writer begins something; rest, that it is done.
+func (d *watchdog) work(l *limited) {
+	d.doing.Store(l)
+	d.since.Store(max(1, int64(time.Since(d.start))))
+}
+
+func (d *watchdog) rest() { d.since.Store(0) }
+
+func (d *watchdog) setLease(l *Lease) { d.lease.Store(l) }
+
+// period is short enough to keep every limit within a tenth.
+func (d *watchdog) period() time.Duration {
+	shortest := min(d.o.QueueWait, d.o.LeaseIdle, d.o.LeaseLimit, d.o.SnapshotIdle, d.o.SnapshotLimit, d.o.HangLimit)
+	return min(max(shortest/10, time.Millisecond), 250*time.Millisecond)
+}
+
+func (d *watchdog) run() {
+	defer close(d.done)
+	tick := time.NewTicker(d.period())
+	defer tick.Stop()
+	for {
+		select {
+		case <-d.quit:
+			return
+		case now := <-tick.C:
+			d.lookAtWriter(now)
+			if d.sweeping.CompareAndSwap(false, true) {
+				go d.sweep(now)
+			}
+		}
+	}
+}
+
+// sweep is apart from the look at the writer, because ending a transaction may
+// have to wait for the writer.
+func (d *watchdog) sweep(now time.Time) {
+	defer d.sweeping.Store(false)
+	d.queue.expire(now)
+	d.snapshots.expire(now, d.o.SnapshotIdle, d.o.SnapshotLimit)
+	if l := d.lease.Load(); l != nil {
+		l.expire(now, d.o.LeaseIdle, d.o.LeaseLimit)
+	}
+}
+
+func (d *watchdog) lookAtWriter(now time.Time) {
+	since, doing := d.since.Load(), d.doing.Load()
+	if since == 0 || d.failed() != nil {
+		return
+	}
+	if took := now.Sub(d.start) - time.Duration(since); took >= doing.limit {
+		_ = d.fail(fmt.Sprintf("%s took %s, more than the limit of %s", doing.what, took.Round(time.Millisecond), doing.limit))
+	}
+}
+
+func (d *watchdog) failed() error {
+	if err := d.dead.Load(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// fail ends the process. Where Options.Fatal returns, as it does in tests,
+// nothing is written any more, and everybody who waits hears why.
+func (d *watchdog) fail(reason string) error {
+	err := pgerr.New(pgerr.InternalError, "the database server had to stop: %s", reason).AsFatal()
+	if !d.dead.CompareAndSwap(nil, err) {
+		return d.failed()
+	}
+	d.o.Fatal(reason)
+	d.queue.fail(err)
+	return err
+}
+
+func (d *watchdog) stop() {
+	close(d.quit)
+	<-d.done
+}

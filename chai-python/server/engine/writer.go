@@ -1,0 +1,194 @@
+package engine
+
+// The writer: one goroutine, one connection, one transaction at a time.
+//
+// It takes what waits, runs it in one transaction and syncs once for all of
+// it: the group commit that Chai does not have. A statement that failed may
+// have done half of its work in Chai, so any error rolls the transaction back
+// whole; the members before the failed one are run again without it, then it
+// alone, then the rest. Nobody is answered before the commit returned.
+
+import (
+	"database/sql/driver"
+	"log/slog"
+)
+
+type writer struct {
+	o         *Options
+	log       *slog.Logger
+	connector driver.Connector
+	queue     *queue
+	readers   *readers
+	watchdog  *watchdog
+
+	conn    *conn // its next transaction is begun right after a commit: readers then share that one's snapshot
+	tx      writeTx
+	group   []*request // reused
+	limits  workLimits
+	quit    chan struct{}
+	stopped chan struct{}
+}
+
+// start publishes the first snapshot; from then on run owns the connection.
+func (w *writer) start(catalogue *Catalogue) error {
+	w.tx = writeTx{w: w, committed: catalogue, version: catalogue.Version}
+	w.limits = newWorkLimits(w.o)
+	if err := w.begin(); err != nil {
+		return err
+	}
+	if err := w.readers.publish(catalogue); err != nil {
+		return err
+	}
+	go w.run()
+	return nil
+}
+
+func (w *writer) run() {
+	defer close(w.stopped)
+	for {
+		select {
+		case <-w.readers.refresh:
+			w.republish()
+		default:
+		}
+		w.group = w.queue.take(w.group[:0], w.o.GroupRequests, w.o.GroupBytes)
+		if len(w.group) == 0 {
+			if !w.idle() {
+				return
+			}
+			continue
+		}
+		if l := w.group[0].lease; l != nil {
+			w.serveLease(w.group[0], l)
+		} else {
+			w.serve(w.group)
+		}
+		clear(w.group)
+	}
+}
+
+// idle waits for work; false means that there will be none.
+func (w *writer) idle() bool {
+	select {
+	case <-w.queue.wake:
+		return true
+	default:
+	}
+	select {
+	case <-w.queue.wake:
+	case <-w.readers.refresh:
+		w.republish()
+	case <-w.quit:
+		return false
+	}
+	return true
+}
+
+// republish opens more transactions on the state that is published already.
+func (w *writer) republish() {
+	if err := w.readers.publish(w.tx.committed); err != nil {
+		w.watchdog.fail("cannot open read transactions: " + err.Error())
+	}
+}
+
+// serve answers every member of the group.
+func (w *writer) serve(group []*request) {
+	for len(group) > 0 {
+		failed, err := w.attempt(group)
+		switch {
+		case err == nil:
+			for _, r := range group {
+				r.done <- nil
+			}
+			return
+		case failed == 0: // nothing came before it: it fails alone as well
+			group[0].done <- err
+			group = group[1:]
+		default:
+			w.serve(group[:failed])
+			w.serve(group[failed : failed+1])
+			group = group[failed+1:]
+		}
+	}
+}
+
+// attempt runs the group in one transaction and commits it, or rolls it back
+// and tells which member failed.
+func (w *writer) attempt(group []*request) (failed int, err error) {
+	defer w.watchdog.rest()
+	if err := w.begin(); err != nil {
+		return 0, err
+	}
+	for i, r := range group {
+		w.watchdog.work(&w.limits.request)
+		if err := w.tx.run(r.Run, r.Schema); err != nil {
+			w.undo()
+			return i, err
+		}
+	}
+	return 0, w.commit()
+}
+
+// begin makes sure that a transaction is open.
+func (w *writer) begin() (err error) {
+	if err := w.watchdog.failed(); err != nil {
+		return err
+	}
+	if w.conn == nil {
+		if w.conn, err = connect(w.connector); err != nil {
+			return w.watchdog.fail("cannot connect to the database: " + err.Error())
+		}
+	}
+	if w.conn.tx != nil {
+		return nil
+	}
+	w.tx.reset()
+	if err := w.conn.begin(false); err != nil {
+		return w.watchdog.fail("cannot begin a write transaction: " + err.Error())
+	}
+	return nil
+}
+
+// commit makes the transaction durable and publishes it. After a commit that
+// failed nobody can say what is on the disk, so only a restart helps.
+func (w *writer) commit() error {
+	if !w.tx.dirty {
+		return nil
+	}
+	w.watchdog.work(&w.limits.commit)
+	if err := w.conn.commit(); err != nil {
+		return w.watchdog.fail("commit failed, its outcome is unknown: " + err.Error())
+	}
+	w.tx.committed = w.tx.catalogue
+	if err := w.begin(); err != nil {
+		return err
+	}
+	if err := w.readers.publish(w.tx.committed); err != nil {
+		return w.watchdog.fail("cannot open read transactions: " + err.Error())
+	}
+	return nil
+}
+
+// undo rolls back, and replaces the connection when a panic left it in doubt.
+func (w *writer) undo() {
+	inDoubt := w.conn.broken
+	if err := w.conn.rollback(); err != nil {
+		_ = w.watchdog.fail("a failed write could not be rolled back: " + err.Error())
+		return
+	}
+	if inDoubt {
+		_ = w.conn.close() // without a transaction there is nothing left in it to lose
+		w.conn = nil
+	}
+}
+
+// stop ends the transaction that was begun ahead, so that Chai can close.
+func (w *writer) stop() error {
+	if w.conn == nil {
+		return nil
+	}
+	if err := w.conn.rollback(); err != nil {
+		return err
+	}
+	return w.conn.close()
+}
