@@ -4,7 +4,11 @@
 package gate
 
 import (
+	"slices"
+
 	"chaisqld/engine"
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
 )
 
 // Gate prepares statements. It is safe for concurrent use; its only state is a bounded cache of plans.
@@ -52,7 +56,7 @@ func (g *Gate) Split(sql string) ([]string, error) {
 	if err := g.limits.checkText(sql); err != nil {
 		return nil, err
 	}
-	return nil, nil
+	return syntax.Split(sql, g.limits.Nesting)
 }
 
 // Prepare parses, checks and plans one statement against the catalogue c. declared are the parameter type OIDs that the
@@ -61,5 +65,97 @@ func (g *Gate) Prepare(sql string, declared []uint32, c *engine.Catalogue) (*Pla
 	if err := g.limits.checkText(sql); err != nil {
 		return nil, err
 	}
-	return nil, nil
+	key := keyFor(sql, declared, c.Version)
+	if p := g.cache.get(key); p != nil {
+		return p, nil
+	}
+	p, err := g.prepare(sql, declared, c)
+	if err != nil {
+		return nil, err
+	}
+	p.gate, p.sql, p.declared, p.version = g, sql, slices.Clone(declared), c.Version
+	g.cache.put(key, p)
+	return p, nil
+}
+
+func (g *Gate) prepare(sql string, declared []uint32, c *engine.Catalogue) (*Plan, error) {
+	statement, err := syntax.Parse(sql, g.limits.Nesting)
+	if err != nil {
+		return nil, err
+	}
+	params, err := declaredTypes(declared, g.limits)
+	if err != nil {
+		return nil, err
+	}
+	b := &binder{sql: sql, limits: g.limits, identity: g.identity, catalogue: c, params: params}
+	p, err := b.plan(statement)
+	if err != nil {
+		return nil, err
+	}
+	p.Params, err = b.finish()
+	return p, err
+}
+
+// plan plans one statement; nil is an empty one.
+func (b *binder) plan(statement syntax.Statement) (*Plan, error) {
+	switch s := statement.(type) {
+	case *syntax.Select:
+		p, err := b.selectPlan(s)
+		if err != nil {
+			return nil, err
+		}
+		plan := &Plan{Verb: Select, Access: Read, Columns: columnsOf(p.items), run: p}
+		if p.scan == nil {
+			plan.Access = None
+		}
+		return plan, nil
+	case *syntax.Insert:
+		p, err := b.insertPlan(s)
+		if err != nil {
+			return nil, err
+		}
+		return writePlan(Insert, p, p.returning), nil
+	case *syntax.Update:
+		p, err := b.updatePlan(s)
+		if err != nil {
+			return nil, err
+		}
+		return writePlan(Update, p, p.returning), nil
+	case *syntax.Delete:
+		p, err := b.deletePlan(s)
+		if err != nil {
+			return nil, err
+		}
+		return writePlan(Delete, p, p.returning), nil
+	case *syntax.Session:
+		return sessionPlan(s), nil
+	case nil:
+		return &Plan{Verb: Empty}, nil
+	}
+	return b.schemaPlan(statement)
+}
+
+func writePlan(verb Verb, run executor, returning []outputItem) *Plan {
+	p := &Plan{Verb: verb, Access: Write, run: run}
+	if returning != nil {
+		p.Columns = columnsOf(returning)
+	}
+	return p
+}
+
+func (b *binder) schemaPlan(statement syntax.Statement) (*Plan, error) {
+	switch s := statement.(type) {
+	case *syntax.CreateTable:
+		p, err := b.createTablePlan(s)
+		return &Plan{Verb: CreateTable, Access: Schema, run: p}, err
+	case *syntax.CreateIndex:
+		p, err := b.createIndexPlan(s)
+		return &Plan{Verb: CreateIndex, Access: Schema, run: p}, err
+	case *syntax.Drop:
+		if s.Index {
+			return &Plan{Verb: DropIndex, Access: Schema, run: &dropPlan{b, s, "DROP INDEX"}}, nil
+		}
+		return &Plan{Verb: DropTable, Access: Schema, run: &dropPlan{b, s, "DROP TABLE"}}, nil
+	}
+	return nil, pgerr.New(pgerr.InternalError, "no plan for %T", statement)
 }

@@ -1,10 +1,6 @@
 package gate
 
-import (
-	"time"
-
-	"chaisqld/pgerr"
-)
+import "chaisqld/pgerr"
 
 // Limits bound what one statement may cost. Each zero field takes the default named beside it.
 type Limits struct {
@@ -16,14 +12,8 @@ type Limits struct {
 	ResultRows  int // rows that one statement buffers; default 100,000
 	ResultBytes int // bytes that one statement buffers; default 32 MiB
 	CachedPlans int // plans kept by text; default 500
-	IndexBytes  int // keys that CREATE INDEX on a populated table may write; default 4 MiB
+	WriteRows   int // rows that one UPDATE or DELETE changes; default 10,000
 }
-
-// The span of timestamps that Chai keeps and orders rightly.
-var (
-	earliestTimestamp = time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
-	latestTimestamp   = time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)
-)
 
 func (l Limits) withDefaults() Limits {
 	set := func(field *int, value int) {
@@ -39,7 +29,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.ResultRows, 100_000)
 	set(&l.ResultBytes, 32<<20)
 	set(&l.CachedPlans, 500)
-	set(&l.IndexBytes, 4<<20)
+	set(&l.WriteRows, 10_000)
 	return l
 }
 

@@ -1,9 +1,11 @@
 package gate
 
 import (
+	"slices"
 	"time"
 
 	"chaisqld/engine"
+	"chaisqld/pgerr"
 )
 
 // Verb names the kind of a statement.
@@ -52,7 +54,7 @@ type Plan struct {
 	Access  Access
 	Params  []Type   // what ParameterDescription says and what Bind converts to
 	Columns []Column // nil: no row description
-	Session any      // BeginOptions, SetOption, ResetOption, ShowOption, DiscardOption or DeallocateOption; nil otherwise
+	Session any      // BeginOptions, EndOptions, SetOption, ResetOption, ShowOption, DiscardOption, DeallocateOption or nil
 	// Tag is the command tag of a verb that the session answers ("BEGIN", "SET", …). For all others see Result.Tag.
 	Tag string
 
@@ -72,9 +74,15 @@ type executor interface {
 // execution is what one run of a plan needs.
 type execution struct {
 	reader engine.Reader
-	args   []any
-	now    time.Time
+	scope  scope
 	limits Limits
+}
+
+func (x *execution) writer() (engine.Writer, error) {
+	if w, ok := x.reader.(engine.Writer); ok {
+		return w, nil
+	}
+	return nil, pgerr.New(pgerr.ReadOnlySQLTransaction, "cannot write in a read-only transaction")
 }
 
 // BeginOptions details BEGIN and START TRANSACTION.
@@ -120,7 +128,37 @@ type Result struct {
 // start of the transaction. When the catalogue changed since Prepare, the statement is planned anew; if its parameters or
 // columns are then others, Run fails with 0A000.
 func (p *Plan) Run(r engine.Reader, args []any, now time.Time) (*Result, error) {
-	return nil, nil
+	if len(args) != len(p.Params) {
+		return nil, pgerr.New(pgerr.ProtocolViolation, "statement has %d parameters, but %d values were given", len(p.Params), len(args))
+	}
+	if p.run == nil {
+		return &Result{Tag: p.Tag}, nil
+	}
+	current, err := p.current(r)
+	if err != nil {
+		return nil, err
+	}
+	values, err := bindArguments(p.Params, args)
+	if err != nil {
+		return nil, err
+	}
+	return current.run.execute(&execution{reader: r, scope: scope{args: values, now: microseconds(now)}, limits: p.gate.limits})
+}
+
+// current is the plan for the catalogue that r sees.
+func (p *Plan) current(r engine.Reader) (*Plan, error) {
+	if p.Access == None || p.Access == Schema || r.Catalogue().Version == p.version {
+		return p, nil
+	}
+	fresh, err := p.gate.Prepare(p.sql, p.declared, r.Catalogue())
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(fresh.Params, p.Params) || !slices.Equal(fresh.Columns, p.Columns) {
+		return nil, pgerr.New(pgerr.FeatureNotSupported, "cached plan must not change result type").
+			WithHint("Prepare the statement again: a table that it names was changed.")
+	}
+	return fresh, nil
 }
 
 // Bytes estimates the keys and values that a run with args writes, for the group commit.
@@ -129,4 +167,14 @@ func (p *Plan) Bytes(args []any) int {
 		return 0
 	}
 	return p.run.bytes(args)
+}
+
+// argumentBytes is what arguments weigh, with an allowance for keys and index entries.
+func argumentBytes(args []any) int {
+	const allowance = 64
+	total := allowance
+	for _, v := range args {
+		total += sizeOf(v)
+	}
+	return total
 }

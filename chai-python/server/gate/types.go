@@ -28,19 +28,17 @@ var (
 	Timestamptz = Type{1184, 8, "timestamp with time zone"}
 )
 
+var typesByOID = map[uint32]Type{
+	Bool.OID: Bool, Bytea.OID: Bytea, Name.OID: Name, Int8.OID: Int8, Int2.OID: Int2, Int4.OID: Int4, Text.OID: Text,
+	Float4.OID: Float4, Float8.OID: Float8, Unknown.OID: Unknown, Bpchar.OID: Bpchar, Varchar.OID: Varchar,
+	Timestamp.OID: Timestamp, Timestamptz.OID: Timestamptz,
+}
+
 // TypeByOID finds a type; false when the gate does not know it.
 func TypeByOID(oid uint32) (Type, bool) {
 	t, ok := typesByOID[oid]
 	return t, ok
 }
-
-var typesByOID = func() map[uint32]Type {
-	m := map[uint32]Type{}
-	for _, t := range []Type{Bool, Bytea, Name, Int8, Int2, Int4, Text, Float4, Float8, Unknown, Bpchar, Varchar, Timestamp, Timestamptz} {
-		m[t.OID] = t
-	}
-	return m
-}()
 
 // columnType is the type that clients see for a column of the catalogue.
 func columnType(t engine.Type) Type {
@@ -62,3 +60,36 @@ func columnType(t engine.Type) Type {
 	}
 	return Unknown
 }
+
+// family groups types whose values are of one Go type and compare with each other.
+type family uint8
+
+const (
+	openFamily family = iota // an unknown literal or an undeclared parameter: takes the type of what stands beside it
+	boolFamily
+	intFamily
+	floatFamily
+	textFamily
+	byteaFamily
+	timeFamily
+)
+
+func (t Type) family() family {
+	switch t {
+	case Bool:
+		return boolFamily
+	case Int2, Int4, Int8:
+		return intFamily
+	case Float4, Float8:
+		return floatFamily
+	case Text, Varchar, Bpchar, Name:
+		return textFamily
+	case Bytea:
+		return byteaFamily
+	case Timestamp, Timestamptz:
+		return timeFamily
+	}
+	return openFamily
+}
+
+func (f family) numeric() bool { return f == intFamily || f == floatFamily }

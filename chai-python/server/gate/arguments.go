@@ -1,0 +1,68 @@
+package gate
+
+import (
+	"time"
+
+	"chaisqld/pgerr"
+)
+
+// bindArguments checks that values are what the parameters' types promise.
+func bindArguments(types []Type, args []any) ([]any, error) {
+	values := make([]any, len(args))
+	for i, v := range args {
+		if v == nil {
+			continue
+		}
+		if t, ok := v.(time.Time); ok {
+			v = microseconds(t)
+		}
+		if valueFamily(v) != types[i].family() {
+			return nil, pgerr.New(pgerr.DatatypeMismatch, "parameter $%d is of type %s but was given a %T", i+1, types[i].Name, v)
+		}
+		if n, ok := v.(int64); ok {
+			if _, err := inRange(n, types[i]); err != nil {
+				return nil, err
+			}
+		}
+		values[i] = v
+	}
+	return values, nil
+}
+
+func valueFamily(v any) family {
+	switch v.(type) {
+	case bool:
+		return boolFamily
+	case int64:
+		return intFamily
+	case float64:
+		return floatFamily
+	case string:
+		return textFamily
+	case []byte:
+		return byteaFamily
+	case time.Time:
+		return timeFamily
+	}
+	return openFamily
+}
+
+// declaredTypes turns a client's OIDs into types; 0 and unknown leave a parameter open.
+func declaredTypes(oids []uint32, limits Limits) (*paramTypes, error) {
+	if len(oids) > limits.Parameters {
+		return nil, pgerr.New(pgerr.ProgramLimitExceeded, "statement has %d parameters, the limit is %d", len(oids), limits.Parameters)
+	}
+	params := &paramTypes{}
+	for i, oid := range oids {
+		t, known := TypeByOID(oid)
+		if oid != 0 && !known {
+			return nil, pgerr.New(pgerr.FeatureNotSupported, "parameter $%d has a type that is not supported (OID %d)", i+1, oid).
+				WithHint("Supported are boolean, smallint, integer, bigint, real, double precision, text, bytea and timestamp.")
+		}
+		if t == Unknown {
+			t = Type{}
+		}
+		params.list = append(params.list, t)
+	}
+	return params, nil
+}

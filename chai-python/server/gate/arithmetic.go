@@ -1,0 +1,87 @@
+package gate
+
+import (
+	"math"
+
+	"chaisqld/pgerr"
+)
+
+// arithmetic is x op y with op one of + - * / %, on numbers of one family (the binder casts).
+type arithmetic struct {
+	op   string
+	x, y node
+	of   Type
+}
+
+func (n *arithmetic) typ() Type { return n.of }
+func (n *arithmetic) eval(s *scope) (any, error) {
+	x, err := n.x.eval(s)
+	if err != nil {
+		return nil, err
+	}
+	y, err := n.y.eval(s)
+	if err != nil || x == nil || y == nil {
+		return nil, err
+	}
+	if n.of.family() == floatFamily {
+		return n.floats(x.(float64), y.(float64))
+	}
+	return n.ints(x.(int64), y.(int64))
+}
+
+func (n *arithmetic) overflow() error {
+	return pgerr.New(pgerr.NumericValueOutOfRange, "%s out of range", n.of.Name)
+}
+
+func (n *arithmetic) ints(x, y int64) (any, error) {
+	if y == 0 && (n.op == "/" || n.op == "%") {
+		return nil, pgerr.New(pgerr.DivisionByZero, "division by zero")
+	}
+	var result int64
+	overflow := false
+	switch n.op {
+	case "+":
+		result = x + y
+		overflow = (result > x) != (y > 0) && y != 0
+	case "-":
+		result = x - y
+		overflow = (result < x) != (y > 0) && y != 0
+	case "*":
+		result = x * y
+		overflow = x != 0 && (result/x != y || x == -1 && y == math.MinInt64)
+	case "/":
+		overflow = x == math.MinInt64 && y == -1
+		if !overflow {
+			result = x / y
+		}
+	case "%":
+		if y != -1 {
+			result = x % y
+		}
+	}
+	if overflow {
+		return nil, n.overflow()
+	}
+	return inRange(result, n.of)
+}
+
+func (n *arithmetic) floats(x, y float64) (any, error) {
+	if y == 0 && n.op == "/" {
+		return nil, pgerr.New(pgerr.DivisionByZero, "division by zero")
+	}
+	var result float64
+	switch n.op {
+	case "+":
+		result = x + y
+	case "-":
+		result = x - y
+	case "*":
+		result = x * y
+	case "/":
+		result = x / y
+	}
+	if math.IsInf(result, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
+		return nil, n.overflow()
+	}
+	return roundFloat(result, n.of), nil
+}

@@ -1,0 +1,188 @@
+package gate
+
+import (
+	"chaisqld/engine"
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
+)
+
+// binder turns syntax into checked expressions: it finds columns, gives every parameter a type and every literal a value.
+type binder struct {
+	sql       string
+	limits    Limits
+	identity  Identity
+	catalogue *engine.Catalogue
+	params    *paramTypes
+
+	table      *table // nil without FROM
+	alias      string
+	proposed   bool // EXCLUDED may be used
+	aggregates bool // count, min and max may be used
+	inAnd      bool // at the top level of WHERE, where IN (SELECT …) may stand
+}
+
+func (b *binder) fail(at int, code, format string, args ...any) *pgerr.Error {
+	return pgerr.New(code, format, args...).At(syntax.Position(b.sql, at))
+}
+
+// placed gives an error without a position the one of the expression it comes from.
+func (b *binder) placed(err error, x syntax.Expr) error {
+	if e, ok := err.(*pgerr.Error); ok && e.Position == 0 {
+		return e.At(syntax.Position(b.sql, x.At()))
+	}
+	return err
+}
+
+// expr binds an expression. The result may be open: a string literal or a parameter that has no type yet.
+func (b *binder) expr(x syntax.Expr) (node, error) {
+	defer b.setInAnd(b.inAnd && isAnd(x))()
+	switch x := x.(type) {
+	case *syntax.Literal:
+		return b.literal(x)
+	case *syntax.Param:
+		return b.parameter(x)
+	case *syntax.Column:
+		return b.column(x)
+	case *syntax.Call:
+		return b.call(x)
+	case *syntax.Cast:
+		return b.cast(x)
+	case *syntax.Negate:
+		return b.negate(x)
+	case *syntax.Binary:
+		return b.binary(x)
+	case *syntax.Logical:
+		return b.logical(x)
+	case *syntax.Not:
+		inner, err := b.condition(x.X, "NOT")
+		return &not{inner}, err
+	case *syntax.IsNull:
+		inner, err := b.settled(x.X)
+		return &isNull{inner, x.Not}, err
+	case *syntax.IsTruth:
+		inner, err := b.condition(x.X, "IS")
+		return &isTruth{inner, x.Value, x.Otherwise}, err
+	case *syntax.In:
+		return b.in(x)
+	case *syntax.Between:
+		return b.between(x)
+	}
+	return nil, b.fail(x.At(), pgerr.SyntaxError, "DEFAULT is not allowed in this context")
+}
+
+func isAnd(x syntax.Expr) bool {
+	switch x := x.(type) {
+	case *syntax.Logical:
+		return !x.Or
+	case *syntax.In:
+		return true
+	}
+	return false
+}
+
+func (b *binder) setInAnd(value bool) func() {
+	old := b.inAnd
+	b.inAnd = value
+	return func() { b.inAnd = old }
+}
+
+// settled binds an expression and makes an open one text, as PostgreSQL does when nothing else says what it is.
+func (b *binder) settled(x syntax.Expr) (node, error) {
+	n, err := b.expr(x)
+	if err != nil {
+		return nil, err
+	}
+	return b.coerceOpen(n, Text, x)
+}
+
+// coerceOpen gives an open expression a type; others stay as they are.
+func (b *binder) coerceOpen(n node, t Type, x syntax.Expr) (node, error) {
+	if n.typ().family() != openFamily {
+		return n, nil
+	}
+	switch n := n.(type) {
+	case *parameter:
+		n.types.list[n.number] = t
+		return n, nil
+	case *constant:
+		if n.value == nil {
+			return &constant{nil, t}, nil
+		}
+		v, err := parseText(n.value.(string), t)
+		return &constant{v, t}, b.placed(err, x)
+	}
+	return n, nil
+}
+
+// condition binds an expression that must be boolean; clause names it in the message.
+func (b *binder) condition(x syntax.Expr, clause string) (node, error) {
+	n, err := b.expr(x)
+	if err != nil {
+		return nil, err
+	}
+	if n, err = b.coerceOpen(n, Bool, x); err != nil {
+		return nil, err
+	}
+	if n.typ() != Bool {
+		return nil, b.fail(x.At(), pgerr.DatatypeMismatch, "argument of %s must be type boolean, not type %s", clause, n.typ().Name)
+	}
+	return n, nil
+}
+
+// where binds a WHERE clause; nil stays nil.
+func (b *binder) where(x syntax.Expr) (node, error) {
+	if x == nil {
+		return nil, nil
+	}
+	defer b.setInAnd(true)()
+	return b.condition(x, "WHERE")
+}
+
+// pair binds two expressions that are compared with each other.
+func (b *binder) pair(op string, x, y syntax.Expr) (node, node, error) {
+	left, err := b.expr(x)
+	if err != nil {
+		return nil, nil, err
+	}
+	right, err := b.expr(y)
+	if err != nil {
+		return nil, nil, err
+	}
+	return b.unify(op, left, right, x, y)
+}
+
+// unify gives open sides the type of the other and refuses types that do not compare.
+func (b *binder) unify(op string, left, right node, x, y syntax.Expr) (node, node, error) {
+	var err error
+	if right.typ().family() == openFamily && left.typ().family() == openFamily {
+		if left, err = b.coerceOpen(left, Text, x); err != nil {
+			return nil, nil, err
+		}
+	}
+	if left, err = b.coerceOpen(left, right.typ(), x); err != nil {
+		return nil, nil, err
+	}
+	if right, err = b.coerceOpen(right, left.typ(), y); err != nil {
+		return nil, nil, err
+	}
+	l, r := left.typ().family(), right.typ().family()
+	if l != r && !(l.numeric() && r.numeric()) {
+		return nil, nil, b.noOperator(op, left, right, x)
+	}
+	return left, right, nil
+}
+
+func (b *binder) noOperator(op string, left, right node, x syntax.Expr) error {
+	return b.fail(x.At(), pgerr.UndefinedFunction, "operator does not exist: %s %s %s", left.typ().Name, op, right.typ().Name).
+		WithHint("No operator matches the given argument types. Pass the parameter as the column's type, or add a cast.")
+}
+
+// finish settles what no context gave a type and returns the parameters' types.
+func (b *binder) finish() ([]Type, error) {
+	for i, t := range b.params.list {
+		if t == (Type{}) {
+			return nil, pgerr.New(pgerr.IndeterminateDatatype, "could not determine data type of parameter $%d", i+1)
+		}
+	}
+	return b.params.list, nil
+}

@@ -1,0 +1,225 @@
+package gate
+
+import (
+	"strconv"
+
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
+)
+
+func (b *binder) literal(x *syntax.Literal) (node, error) {
+	switch x.Kind {
+	case syntax.String:
+		return &constant{x.Text, Unknown}, nil
+	case syntax.True, syntax.False:
+		return &constant{x.Kind == syntax.True, Bool}, nil
+	case syntax.Null:
+		return &constant{nil, Unknown}, nil
+	case syntax.Integer:
+		return b.integer(x)
+	}
+	v, err := parseText(x.Text, Float8)
+	return &constant{v, Float8}, b.placed(err, x)
+}
+
+// integer gives a literal the smallest of INTEGER and BIGINT that holds it, and DOUBLE PRECISION beyond, where PostgreSQL
+// has NUMERIC.
+func (b *binder) integer(x *syntax.Literal) (node, error) {
+	n, err := strconv.ParseInt(x.Text, 10, 64)
+	switch {
+	case err != nil:
+		v, err := parseText(x.Text, Float8)
+		return &constant{v, Float8}, b.placed(err, x)
+	case n != int64(int32(n)):
+		return &constant{n, Int8}, nil
+	}
+	return &constant{n, Int4}, nil
+}
+
+func (b *binder) parameter(x *syntax.Param) (node, error) {
+	if x.Number > b.limits.Parameters {
+		return nil, b.fail(x.At(), pgerr.ProgramLimitExceeded, "parameter $%d is beyond the limit of %d", x.Number, b.limits.Parameters)
+	}
+	for len(b.params.list) < x.Number {
+		b.params.list = append(b.params.list, Type{})
+	}
+	return &parameter{x.Number - 1, b.params}, nil
+}
+
+func (b *binder) column(x *syntax.Column) (node, error) {
+	qualified := x.Name
+	if x.Table != "" {
+		qualified = x.Table + "." + x.Name
+	}
+	if b.table == nil {
+		return nil, b.fail(x.At(), pgerr.UndefinedColumn, "column \"%s\" does not exist", qualified)
+	}
+	place, known := b.table.places[x.Name]
+	switch {
+	case x.Table == "excluded" && b.proposed && known:
+		return &excluded{place, b.table.types[place]}, nil
+	case x.Table != "" && x.Table != b.alias && !(x.Table == "excluded" && b.proposed):
+		return nil, b.fail(x.At(), pgerr.UndefinedTable, "missing FROM-clause entry for table \"%s\"", x.Table)
+	case !known && x.Table == "":
+		return nil, b.fail(x.At(), pgerr.UndefinedColumn, "column \"%s\" does not exist", x.Name)
+	case !known:
+		return nil, b.fail(x.At(), pgerr.UndefinedColumn, "column %s does not exist", qualified)
+	}
+	return &column{place, b.table.types[place]}, nil
+}
+
+func (b *binder) cast(x *syntax.Cast) (node, error) {
+	to, err := b.castType(x.Type)
+	if err != nil {
+		return nil, err
+	}
+	inner, err := b.expr(x.X)
+	if err != nil {
+		return nil, err
+	}
+	if inner.typ().family() == openFamily {
+		return b.coerceOpen(inner, to, x.X)
+	}
+	return b.castNode(inner, to, x)
+}
+
+func (b *binder) castNode(inner node, to Type, x syntax.Expr) (node, error) {
+	if inner.typ() == to {
+		return inner, nil
+	}
+	if !castable(inner.typ(), to) {
+		return nil, b.fail(x.At(), "42846", "cannot cast type %s to %s", inner.typ().Name, to.Name)
+	}
+	n := &cast{inner, to}
+	if _, fixed := inner.(*constant); fixed {
+		v, err := n.eval(nil)
+		return &constant{v, to}, b.placed(err, x)
+	}
+	return n, nil
+}
+
+// negate folds -literal into a constant, so that the smallest integers can be written.
+func (b *binder) negate(x *syntax.Negate) (node, error) {
+	if l, ok := x.X.(*syntax.Literal); ok && (l.Kind == syntax.Integer || l.Kind == syntax.Decimal) {
+		negative := *l
+		negative.Text = "-" + l.Text
+		return b.literal(&negative)
+	}
+	inner, err := b.expr(x.X)
+	if err != nil {
+		return nil, err
+	}
+	if inner, err = b.coerceOpen(inner, Float8, x.X); err != nil {
+		return nil, err
+	}
+	var zero any = int64(0)
+	switch inner.typ().family() {
+	case intFamily:
+	case floatFamily:
+		zero = 0.0
+	default:
+		return nil, b.fail(x.At(), pgerr.UndefinedFunction, "operator does not exist: - %s", inner.typ().Name)
+	}
+	return &arithmetic{"-", &constant{zero, inner.typ()}, inner, inner.typ()}, nil
+}
+
+func (b *binder) binary(x *syntax.Binary) (node, error) {
+	switch x.Op {
+	case "+", "-", "*", "/", "%":
+		return b.arithmetic(x)
+	}
+	left, right, err := b.pair(x.Op, x.Left, x.Right)
+	return &comparison{x.Op, left, right}, err
+}
+
+func (b *binder) arithmetic(x *syntax.Binary) (node, error) {
+	left, right, err := b.pair(x.Op, x.Left, x.Right)
+	if err != nil {
+		return nil, err
+	}
+	l, r := left.typ(), right.typ()
+	if !l.family().numeric() || !r.family().numeric() {
+		return nil, b.noOperator(x.Op, left, right, x)
+	}
+	result := wider(l, r)
+	if x.Op == "%" && result.family() == floatFamily {
+		return nil, b.noOperator(x.Op, left, right, x)
+	}
+	if left, err = b.castNode(left, result, x.Left); err != nil {
+		return nil, err
+	}
+	right, err = b.castNode(right, result, x.Right)
+	return &arithmetic{x.Op, left, right, result}, err
+}
+
+// wider is the type of a sum: the larger of the two, DOUBLE PRECISION for an integer with a float.
+func wider(a, b Type) Type {
+	switch {
+	case a == b:
+		return a
+	case a.family() == floatFamily || b.family() == floatFamily:
+		return Float8
+	case a == Int8 || b == Int8:
+		return Int8
+	}
+	return Int4
+}
+
+func (b *binder) logical(x *syntax.Logical) (node, error) {
+	clause := "AND"
+	if x.Or {
+		clause = "OR"
+	}
+	n := &logical{or: x.Or}
+	for _, term := range x.Terms {
+		t, err := b.condition(term, clause)
+		if err != nil {
+			return nil, err
+		}
+		n.terms = append(n.terms, t)
+	}
+	return n, nil
+}
+
+func (b *binder) in(x *syntax.In) (node, error) {
+	if x.Select != nil {
+		return b.inSelect(x)
+	}
+	left, err := b.expr(x.X)
+	if err != nil {
+		return nil, err
+	}
+	n := &membership{}
+	for _, item := range x.List {
+		right, err := b.expr(item)
+		if err != nil {
+			return nil, err
+		}
+		if left, right, err = b.unify("=", left, right, x.X, item); err != nil {
+			return nil, err
+		}
+		n.list = append(n.list, right)
+	}
+	n.x = left
+	if x.Not {
+		return &not{n}, nil
+	}
+	return n, nil
+}
+
+// between is x >= low AND x <= high, which is how SQL defines it and what access paths look for.
+func (b *binder) between(x *syntax.Between) (node, error) {
+	low, bottom, err := b.pair(">=", x.X, x.Low)
+	if err != nil {
+		return nil, err
+	}
+	high, top, err := b.pair("<=", x.X, x.High)
+	if err != nil {
+		return nil, err
+	}
+	n := &logical{terms: []node{&comparison{">=", low, bottom}, &comparison{"<=", high, top}}}
+	if x.Not {
+		return &not{n}, nil
+	}
+	return n, nil
+}

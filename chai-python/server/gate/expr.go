@@ -1,0 +1,253 @@
+package gate
+
+import "time"
+
+// node is a checked expression. Its value is nil for NULL, else a Go value of its type's family.
+type node interface {
+	typ() Type
+	eval(s *scope) (any, error)
+}
+
+// scope holds what expressions can refer to while a statement runs.
+type scope struct {
+	args     []any
+	now      time.Time
+	row      []any // the current row, by the column's place in its table
+	proposed []any // EXCLUDED of ON CONFLICT DO UPDATE
+	selected map[*selection]*valueSet
+}
+
+type constant struct {
+	value any
+	of    Type
+}
+
+func (n *constant) typ() Type                { return n.of }
+func (n *constant) eval(*scope) (any, error) { return n.value, nil }
+
+// parameter is $number; its type is settled by the first thing that gives it one.
+type parameter struct {
+	number int // from 0
+	types  *paramTypes
+}
+
+func (n *parameter) typ() Type                  { return n.types.list[n.number] }
+func (n *parameter) eval(s *scope) (any, error) { return s.args[n.number], nil }
+
+// paramTypes are the parameters of one statement; open ones are of type Type{}.
+type paramTypes struct{ list []Type }
+
+type column struct {
+	place int
+	of    Type
+}
+
+func (n *column) typ() Type                  { return n.of }
+func (n *column) eval(s *scope) (any, error) { return s.row[n.place], nil }
+
+// excluded is a column of the row that ON CONFLICT proposed.
+type excluded struct {
+	place int
+	of    Type
+}
+
+func (n *excluded) typ() Type                  { return n.of }
+func (n *excluded) eval(s *scope) (any, error) { return s.proposed[n.place], nil }
+
+// transactionStart is now(), of Timestamptz or, as LOCALTIMESTAMP, of Timestamp.
+type transactionStart struct{ of Type }
+
+func (n *transactionStart) typ() Type                  { return n.of }
+func (n *transactionStart) eval(s *scope) (any, error) { return s.now, nil }
+
+type cast struct {
+	x  node
+	to Type
+}
+
+func (n *cast) typ() Type { return n.to }
+func (n *cast) eval(s *scope) (any, error) {
+	v, err := n.x.eval(s)
+	if err != nil || v == nil {
+		return nil, err
+	}
+	return castValue(v, n.x.typ(), n.to)
+}
+
+// comparison is x op y with op one of = <> < <= > >=.
+type comparison struct {
+	op   string
+	x, y node
+}
+
+func (n *comparison) typ() Type { return Bool }
+func (n *comparison) eval(s *scope) (any, error) {
+	x, err := n.x.eval(s)
+	if err != nil {
+		return nil, err
+	}
+	y, err := n.y.eval(s)
+	if err != nil || x == nil || y == nil {
+		return nil, err
+	}
+	return holds(n.op, compare(x, y)), nil
+}
+
+func holds(op string, order int) bool {
+	switch op {
+	case "=":
+		return order == 0
+	case "<>":
+		return order != 0
+	case "<":
+		return order < 0
+	case "<=":
+		return order <= 0
+	case ">":
+		return order > 0
+	}
+	return order >= 0
+}
+
+// logical is AND or OR over any number of terms, with SQL's three values.
+type logical struct {
+	or    bool
+	terms []node
+}
+
+func (n *logical) typ() Type { return Bool }
+func (n *logical) eval(s *scope) (any, error) {
+	var result any = !n.or
+	for _, term := range n.terms {
+		v, err := term.eval(s)
+		if err != nil {
+			return nil, err
+		}
+		if v == nil {
+			result = nil
+		} else if v.(bool) == n.or {
+			return n.or, nil
+		}
+	}
+	return result, nil
+}
+
+type not struct{ x node }
+
+func (n *not) typ() Type { return Bool }
+func (n *not) eval(s *scope) (any, error) {
+	v, err := n.x.eval(s)
+	if err != nil || v == nil {
+		return nil, err
+	}
+	return !v.(bool), nil
+}
+
+// isNull is x IS NULL, or IS NOT NULL if negated.
+type isNull struct {
+	x       node
+	negated bool
+}
+
+func (n *isNull) typ() Type { return Bool }
+func (n *isNull) eval(s *scope) (any, error) {
+	v, err := n.x.eval(s)
+	return (v == nil) != n.negated, err
+}
+
+// isTruth is x IS value, or IS NOT if negated; NULL is neither TRUE nor FALSE.
+type isTruth struct {
+	x              node
+	value, negated bool
+}
+
+func (n *isTruth) typ() Type { return Bool }
+func (n *isTruth) eval(s *scope) (any, error) {
+	v, err := n.x.eval(s)
+	return (v == n.value) != n.negated, err
+}
+
+// membership is x IN (list).
+type membership struct {
+	x    node
+	list []node
+}
+
+func (n *membership) typ() Type { return Bool }
+func (n *membership) eval(s *scope) (any, error) {
+	x, err := n.x.eval(s)
+	if err != nil || x == nil {
+		return nil, err
+	}
+	var result any = false
+	for _, item := range n.list {
+		v, err := item.eval(s)
+		if err != nil {
+			return nil, err
+		}
+		if v == nil {
+			result = nil
+		} else if compare(x, v) == 0 {
+			return true, nil
+		}
+	}
+	return result, nil
+}
+
+// isTrue says whether a condition holds; no condition does.
+func isTrue(condition node, s *scope) (bool, error) {
+	if condition == nil {
+		return true, nil
+	}
+	v, err := condition.eval(s)
+	return v == true, err
+}
+
+// walk visits a tree of nodes from the top until visit returns false for a branch.
+func walk(n node, visit func(node) bool) {
+	if n == nil || !visit(n) {
+		return
+	}
+	switch n := n.(type) {
+	case *cast:
+		walk(n.x, visit)
+	case *comparison:
+		walk(n.x, visit)
+		walk(n.y, visit)
+	case *arithmetic:
+		walk(n.x, visit)
+		walk(n.y, visit)
+	case *logical:
+		walkAll(n.terms, visit)
+	case *not:
+		walk(n.x, visit)
+	case *isNull:
+		walk(n.x, visit)
+	case *isTruth:
+		walk(n.x, visit)
+	case *membership:
+		walk(n.x, visit)
+		walkAll(n.list, visit)
+	case *inSelect:
+		walk(n.x, visit)
+	}
+}
+
+func walkAll(list []node, visit func(node) bool) {
+	for _, n := range list {
+		walk(n, visit)
+	}
+}
+
+// rowless says whether an expression has one value for the whole statement.
+func rowless(n node) bool {
+	result := true
+	walk(n, func(n node) bool {
+		switch n.(type) {
+		case *column, *excluded, *aggregate:
+			result = false
+		}
+		return result
+	})
+	return result
+}

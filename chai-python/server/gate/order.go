@@ -1,0 +1,119 @@
+package gate
+
+import (
+	"slices"
+	"strconv"
+
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
+)
+
+// ordering is an ORDER BY on one column, which an access path may serve. A nil ordering wants nothing.
+type ordering struct {
+	column     int
+	descending bool
+	nullsFirst bool
+	limited    bool // LIMIT makes the order worth more than a range
+}
+
+func (o *ordering) on(column int) bool { return o != nil && column >= 0 && o.column == column }
+
+// servedBy says whether reading along the path gives the order, NULLs included: Chai keeps them before all values, and a
+// path with a bound has none.
+func (o *ordering) servedBy(t *table, p *path) bool {
+	if p.byKey() {
+		return false
+	}
+	return t.Columns[p.column].NotNull || p.column == t.key || p.bounded() || o.nullsFirst != o.descending
+}
+
+// sortKey is one ORDER BY entry.
+type sortKey struct {
+	x          node
+	descending bool
+	nullsFirst bool
+}
+
+// orderBy binds ORDER BY: a column or expression, the name of an output column, or its number.
+func (b *binder) orderBy(list []syntax.Order, items []outputItem) ([]sortKey, error) {
+	var keys []sortKey
+	for _, o := range list {
+		x, err := b.orderExpr(o.Expr, items)
+		if err != nil {
+			return nil, err
+		}
+		key := sortKey{x, o.Descending, o.Descending}
+		if o.NullsFirst != nil {
+			key.nullsFirst = *o.NullsFirst
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+func (b *binder) orderExpr(x syntax.Expr, items []outputItem) (node, error) {
+	switch x := x.(type) {
+	case *syntax.Literal:
+		n, err := strconv.Atoi(x.Text)
+		if x.Kind != syntax.Integer {
+			return nil, b.fail(x.At(), pgerr.SyntaxError, "non-integer constant in ORDER BY")
+		}
+		if err != nil || n < 1 || n > len(items) {
+			return nil, b.fail(x.At(), "42P10", "ORDER BY position %s is not in select list", x.Text)
+		}
+		return items[n-1].x, nil
+	case *syntax.Column:
+		if x.Table == "" {
+			for _, item := range items {
+				if item.name == x.Name {
+					return item.x, nil
+				}
+			}
+		}
+	}
+	return b.settled(x)
+}
+
+// pathOrder is what an access path could do about the sort keys: nil unless there is one and it is a column.
+func pathOrder(keys []sortKey, limited bool) *ordering {
+	if len(keys) == 0 {
+		return nil
+	}
+	c, ok := keys[0].x.(*column)
+	if !ok {
+		return nil
+	}
+	return &ordering{c.place, keys[0].descending, keys[0].nullsFirst, limited}
+}
+
+// sortable is a row with the values it is sorted by.
+type sortable struct {
+	row  []any
+	keys []any
+}
+
+func sortRows(rows []sortable, keys []sortKey) {
+	slices.SortStableFunc(rows, func(a, b sortable) int {
+		for i, k := range keys {
+			if c := k.compare(a.keys[i], b.keys[i]); c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
+}
+
+func (k sortKey) compare(a, b any) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil || b == nil:
+		if (a == nil) == k.nullsFirst {
+			return -1
+		}
+		return 1
+	case k.descending:
+		return compare(b, a)
+	}
+	return compare(a, b)
+}

@@ -1,0 +1,125 @@
+package gate
+
+import (
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
+)
+
+// outputItem is one column of a result: a select list's or RETURNING's.
+type outputItem struct {
+	x    node
+	name string
+}
+
+// output binds a select list.
+func (b *binder) output(items []syntax.Item) ([]outputItem, error) {
+	var list []outputItem
+	for _, item := range items {
+		if item.Expr == nil {
+			all, err := b.star(item)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, all...)
+			continue
+		}
+		x, err := b.settled(item.Expr)
+		if err != nil {
+			return nil, err
+		}
+		name := item.Alias
+		if name == "" {
+			name = columnName(item.Expr)
+		}
+		list = append(list, outputItem{x, name})
+	}
+	return list, nil
+}
+
+func (b *binder) star(item syntax.Item) ([]outputItem, error) {
+	if b.table == nil {
+		return nil, b.fail(item.At, pgerr.SyntaxError, "SELECT * with no tables specified is not valid")
+	}
+	if item.Star != "" && item.Star != b.alias {
+		return nil, b.fail(item.At, pgerr.UndefinedTable, "missing FROM-clause entry for table \"%s\"", item.Star)
+	}
+	var list []outputItem
+	for place, c := range b.table.Columns {
+		list = append(list, outputItem{&column{place, b.table.types[place]}, c.Name})
+	}
+	return list, nil
+}
+
+// columnName is what PostgreSQL calls a result column without AS.
+func columnName(x syntax.Expr) string {
+	switch x := x.(type) {
+	case *syntax.Column:
+		return x.Name
+	case *syntax.Call:
+		return x.Name
+	case *syntax.Cast:
+		if name := columnName(x.X); name != unnamed {
+			return name
+		}
+		if short := shortTypeNames[typeNames[x.Type.Name]]; short != "" {
+			return short
+		}
+	}
+	return unnamed
+}
+
+const unnamed = "?column?"
+
+var shortTypeNames = map[Type]string{Bool: "bool", Bytea: "bytea", Name: "name", Int8: "int8", Int2: "int2", Int4: "int4", Text: "text",
+	Varchar: "varchar", Float4: "float4", Float8: "float8", Timestamp: "timestamp", Timestamptz: "timestamptz"}
+
+func columnsOf(items []outputItem) []Column {
+	columns := make([]Column, len(items))
+	for i, item := range items {
+		columns[i] = Column{Name: item.name, Type: item.x.typ()}
+	}
+	return columns
+}
+
+func expressions(items []outputItem) []node {
+	list := make([]node, len(items))
+	for i, item := range items {
+		list[i] = item.x
+	}
+	return list
+}
+
+// project evaluates a result row.
+func project(items []outputItem, s *scope) ([]any, error) {
+	out := make([]any, len(items))
+	for i, item := range items {
+		v, err := item.x.eval(s)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = v
+	}
+	return out, nil
+}
+
+// buffer counts what a statement keeps in memory.
+type buffer struct {
+	limits      Limits
+	rows, bytes int
+}
+
+func (b *buffer) add(values []any) error {
+	b.rows++
+	for _, v := range values {
+		b.bytes += sizeOf(v)
+	}
+	if b.rows > b.limits.ResultRows {
+		return pgerr.New(pgerr.ProgramLimitExceeded, "statement needs more than %d rows in memory", b.limits.ResultRows).
+			WithHint("Read in pages: WHERE key > $1 ORDER BY key LIMIT $2.")
+	}
+	if b.bytes > b.limits.ResultBytes {
+		return pgerr.New(pgerr.ProgramLimitExceeded, "statement needs more than %d bytes of rows in memory", b.limits.ResultBytes).
+			WithHint("Read in smaller pages: WHERE key > $1 ORDER BY key LIMIT $2.")
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package gate
+
+import (
+	"fmt"
+
+	"chaisqld/engine"
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
+)
+
+// createIndexPlan is CREATE INDEX. On a table with rows it writes an entry for each in one transaction, which is therefore
+// bounded.
+type createIndexPlan struct {
+	binder *binder
+	index  *syntax.CreateIndex
+}
+
+func (b *binder) createIndexPlan(s *syntax.CreateIndex) (*createIndexPlan, error) {
+	const hint = "Create a plain index on one column."
+	switch {
+	case s.Unique:
+		return nil, b.fail(s.At, pgerr.FeatureNotSupported, "unique indexes are not supported").
+			WithHint("The primary key is what is unique.")
+	case len(s.Columns) > 1:
+		return nil, b.fail(s.Columns[1].Name.At, pgerr.FeatureNotSupported, "indexes on several columns are not supported").WithHint(hint)
+	case s.Columns[0].Descending:
+		return nil, b.fail(s.Columns[0].Name.At, pgerr.FeatureNotSupported, "descending indexes are not supported").
+			WithHint(hint + " It is read in both directions.")
+	}
+	if s.Name.Text != "" {
+		if err := b.checkName(s.Name, "index"); err != nil {
+			return nil, err
+		}
+	}
+	return &createIndexPlan{b, s}, nil
+}
+
+func (p *createIndexPlan) bytes([]any) int { return 128 }
+
+func (p *createIndexPlan) execute(x *execution) (*Result, error) {
+	w, err := x.writer()
+	if err != nil {
+		return nil, err
+	}
+	b := *p.binder
+	b.catalogue = w.Catalogue()
+	t, err := b.findTable(p.index.Table)
+	if err != nil {
+		return nil, err
+	}
+	place, ok := t.places[p.index.Columns[0].Name.Text]
+	if !ok {
+		return nil, b.fail(p.index.Columns[0].Name.At, pgerr.UndefinedColumn, "column \"%s\" does not exist", p.index.Columns[0].Name.Text)
+	}
+	result := &Result{Tag: "CREATE INDEX"}
+	name := p.index.Name.Text
+	switch {
+	case name == "":
+		name = freeIndexName(b.catalogue, t, place)
+	case relationExists(b.catalogue, name) && p.index.IfNotExists:
+		result.Notice = fmt.Sprintf("relation \"%s\" already exists, skipping", name)
+		return result, nil
+	case relationExists(b.catalogue, name):
+		return nil, b.fail(p.index.Name.At, pgerr.DuplicateTable, "relation \"%s\" already exists", name)
+	}
+	if err := chargeIndex(x, w, t, place); err != nil {
+		return nil, err
+	}
+	return result, w.Define("CREATE INDEX " + quote(name) + " ON " + t.quoted + " (" + t.columns[place] + ")")
+}
+
+// freeIndexName makes a name as PostgreSQL does: table_column_idx, then with a number.
+func freeIndexName(c *engine.Catalogue, t *table, place int) string {
+	base := lower(t.Name + "_" + t.Columns[place].Name + "_idx")
+	name := base
+	for i := 1; relationExists(c, name); i++ {
+		name = fmt.Sprintf("%s%d", base, i)
+	}
+	return name
+}
+
+// chargeIndex reads the values to be indexed: they must be keys, and their entries must fit into the transaction.
+func chargeIndex(x *execution, w engine.Writer, t *table, place int) error {
+	const perEntry = 16
+	indexed := *t
+	indexed.indexed = append([]bool(nil), t.indexed...)
+	indexed.indexed[place] = true
+	s := newScan(t, nil, nil, &column{place, t.types[place]})
+	return s.run(x, func(row []any) error {
+		if v := row[place]; v != nil {
+			if _, err := indexed.storable(place, v, x.limits); err != nil {
+				return err
+			}
+		}
+		err := w.Charge(sizeOf(row[place]) + sizeOf(row[t.key]) + perEntry)
+		if e, ok := err.(*pgerr.Error); ok && e.Code == pgerr.ProgramLimitExceeded {
+			return e.WithHint("The table has too many rows to be indexed in one transaction. Create a new table with the index and copy the rows.")
+		}
+		return err
+	})
+}

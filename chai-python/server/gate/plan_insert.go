@@ -1,0 +1,251 @@
+package gate
+
+import (
+	"fmt"
+	"strings"
+
+	"chaisqld/engine"
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
+)
+
+// insertPlan is a checked INSERT. Conflicts are found by looking the key up in the same transaction, so that counts are
+// exact; Chai's own DO REPLACE leaves the indexes wrong.
+type insertPlan struct {
+	table     *table
+	rows      [][]node // a value for every column
+	sentence  string
+	lookup    *scan     // by the key of the scope's proposed row; nil without ON CONFLICT
+	update    *rowWrite // DO UPDATE
+	where     node
+	returning []outputItem
+}
+
+func (b *binder) insertPlan(s *syntax.Insert) (*insertPlan, error) {
+	if err := b.use(s.Table); err != nil {
+		return nil, err
+	}
+	t := b.table
+	p := &insertPlan{table: t, sentence: insertSentence(t)}
+	places, err := b.insertPlaces(s)
+	if err != nil {
+		return nil, err
+	}
+	if p.rows, err = b.insertRows(s, places); err != nil {
+		return nil, err
+	}
+	b.table = t
+	if err := b.conflict(p, s.Conflict); err != nil {
+		return nil, err
+	}
+	if p.returning, err = b.output(s.Returning); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func insertSentence(t *table) string {
+	marks := make([]string, len(t.columns))
+	for i := range marks {
+		marks[i] = fmt.Sprintf("$%d", i+1)
+	}
+	return "INSERT INTO " + t.quoted + " (" + strings.Join(t.columns, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ")"
+}
+
+// insertPlaces finds the columns that values are given for.
+func (b *binder) insertPlaces(s *syntax.Insert) ([]int, error) {
+	var places []int
+	if s.Columns == nil {
+		for place := range b.table.Columns {
+			places = append(places, place)
+		}
+		return places, nil
+	}
+	seen := map[int]bool{}
+	for _, name := range s.Columns {
+		place, err := b.target(name)
+		if err != nil {
+			return nil, err
+		}
+		if seen[place] {
+			return nil, b.fail(name.At, pgerr.DuplicateColumn, "column \"%s\" specified more than once", name.Text)
+		}
+		seen[place] = true
+		places = append(places, place)
+	}
+	return places, nil
+}
+
+// target finds a column that is written.
+func (b *binder) target(name syntax.Name) (int, error) {
+	place, ok := b.table.places[name.Text]
+	if !ok {
+		return 0, b.fail(name.At, pgerr.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", name.Text, b.table.Name)
+	}
+	return place, nil
+}
+
+// insertRows binds the values, and defaults for the columns without one. Values cannot name columns.
+func (b *binder) insertRows(s *syntax.Insert, places []int) ([][]node, error) {
+	t := b.table
+	b.table = nil
+	var rows [][]node
+	for _, values := range s.Rows {
+		if len(values) > len(places) {
+			return nil, b.fail(values[len(places)].At(), pgerr.SyntaxError, "INSERT has more expressions than target columns")
+		}
+		if len(values) < len(places) && s.Columns != nil {
+			return nil, b.fail(s.Columns[len(values)].At, pgerr.SyntaxError, "INSERT has more target columns than expressions")
+		}
+		row := make([]node, len(t.Columns))
+		for i, x := range values {
+			n, err := b.assign(t, places[i], x)
+			if err != nil {
+				return nil, err
+			}
+			row[places[i]] = n
+		}
+		if err := fillDefaults(t, row, b.limits); err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+func fillDefaults(t *table, row []node, limits Limits) (err error) {
+	for place := range row {
+		if row[place] == nil {
+			if row[place], err = columnDefault(t, place, limits); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// conflict binds ON CONFLICT. The only unique columns are the primary key's.
+func (b *binder) conflict(p *insertPlan, c *syntax.Conflict) error {
+	if c == nil {
+		return nil
+	}
+	t := p.table
+	if c.Target != nil && (len(c.Target) != 1 || c.Target[0].Text != t.Columns[t.key].Name) {
+		return b.fail(c.At, "42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification").
+			WithHint(fmt.Sprintf("The key of \"%s\" is (%s).", t.Name, t.Columns[t.key].Name))
+	}
+	key := &comparison{"=", &column{t.key, t.types[t.key]}, &excluded{t.key, t.types[t.key]}}
+	p.lookup = keyScan(t, key)
+	if !c.Update {
+		return nil
+	}
+	b.proposed = true
+	defer func() { b.proposed = false }()
+	var err error
+	if p.update, err = b.rowWrite(c.Set); err != nil {
+		return err
+	}
+	if c.Where != nil {
+		if p.where, err = b.condition(c.Where, "WHERE"); err != nil {
+			return err
+		}
+	}
+	p.lookup.needsAll()
+	return nil
+}
+
+// keyScan looks up the row with the key of the proposed one.
+func keyScan(t *table, key *comparison) *scan {
+	s := &scan{table: t, condition: key, path: &path{column: t.key, equal: []node{key.y}}}
+	s.needs(key)
+	return s
+}
+
+func (p *insertPlan) bytes(args []any) int { return argumentBytes(args) }
+
+func (p *insertPlan) execute(x *execution) (*Result, error) {
+	w, err := x.writer()
+	if err != nil {
+		return nil, err
+	}
+	result, count := &Result{}, 0
+	touched := map[any]bool{}
+	for _, values := range p.rows {
+		proposed, err := p.propose(x, values)
+		if err != nil {
+			return nil, err
+		}
+		written, err := p.put(x, w, proposed, touched)
+		if err != nil {
+			return nil, err
+		}
+		if written == nil {
+			continue
+		}
+		count++
+		if err := returnRow(result, p.returning, x, written); err != nil {
+			return nil, err
+		}
+	}
+	result.Tag = fmt.Sprintf("INSERT 0 %d", count)
+	return result, nil
+}
+
+// propose evaluates the row to be inserted.
+func (p *insertPlan) propose(x *execution, values []node) ([]any, error) {
+	row := make([]any, len(values))
+	for place, n := range values {
+		v, err := n.eval(&x.scope)
+		if err != nil {
+			return nil, err
+		}
+		if row[place], err = p.table.storable(place, v, x.limits); err != nil {
+			return nil, err
+		}
+	}
+	return row, nil
+}
+
+// put inserts a row or resolves its conflict; it returns the row as written, nil if none was.
+func (p *insertPlan) put(x *execution, w engine.Writer, proposed []any, touched map[any]bool) ([]any, error) {
+	existing, err := p.existing(x, proposed)
+	if err != nil {
+		return nil, err
+	}
+	key := hashable(proposed[p.table.key])
+	if existing == nil {
+		touched[key] = true
+		if err := w.Charge(p.table.weight(proposed)); err != nil {
+			return nil, err
+		}
+		return proposed, p.table.named(w.Exec(p.sentence, proposed))
+	}
+	if p.update == nil {
+		return nil, nil
+	}
+	if touched[key] {
+		return nil, pgerr.New(pgerr.CardinalityViolation, "ON CONFLICT DO UPDATE command cannot affect row a second time").
+			WithHint("Ensure that no rows proposed for insertion within the same command have the same key.")
+	}
+	touched[key] = true
+	inner := *x
+	inner.scope.row, inner.scope.proposed = existing, proposed
+	if ok, err := isTrue(p.where, &inner.scope); err != nil || !ok {
+		return nil, err
+	}
+	return p.update.apply(&inner, w)
+}
+
+// existing looks up the row with the proposed key, nil if there is none.
+func (p *insertPlan) existing(x *execution, proposed []any) (found []any, err error) {
+	if p.lookup == nil {
+		return nil, nil
+	}
+	inner := *x
+	inner.scope.proposed = proposed
+	err = p.lookup.run(&inner, func(row []any) error {
+		found = row
+		return engine.Stop
+	})
+	return found, err
+}

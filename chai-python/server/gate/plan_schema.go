@@ -1,0 +1,212 @@
+package gate
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"chaisqld/engine"
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
+)
+
+// Statements on the schema look at the catalogue when they run, as PostgreSQL's do.
+
+type createTablePlan struct {
+	name        string
+	ifNotExists bool
+	sentence    string
+	duplicate   *pgerr.Error
+}
+
+func (b *binder) createTablePlan(s *syntax.CreateTable) (*createTablePlan, error) {
+	if err := b.checkName(s.Name, "table"); err != nil {
+		return nil, err
+	}
+	key, err := b.primaryKey(s)
+	if err != nil {
+		return nil, err
+	}
+	var parts []string
+	seen := map[string]bool{}
+	for _, c := range s.Columns {
+		if err := b.checkName(c.Name, "column"); err != nil {
+			return nil, err
+		}
+		if seen[c.Name.Text] {
+			return nil, b.fail(c.Name.At, pgerr.DuplicateColumn, "column \"%s\" specified more than once", c.Name.Text)
+		}
+		seen[c.Name.Text] = true
+		part, err := b.columnSentence(c, key)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+	}
+	return &createTablePlan{
+		name: s.Name.Text, ifNotExists: s.IfNotExists,
+		sentence:  "CREATE TABLE " + quote(s.Name.Text) + " (" + strings.Join(parts, ", ") + ")",
+		duplicate: b.fail(s.Name.At, pgerr.DuplicateTable, "relation \"%s\" already exists", s.Name.Text),
+	}, nil
+}
+
+// primaryKey finds the one column that a table's rows are kept by.
+func (b *binder) primaryKey(s *syntax.CreateTable) (string, error) {
+	var keys []syntax.Name
+	for _, c := range s.Columns {
+		if c.PrimaryKey {
+			keys = append(keys, c.Name)
+		}
+	}
+	if len(keys) > 1 || len(keys) == 1 && s.PrimaryKey != nil {
+		return "", b.fail(s.Name.At, pgerr.InvalidTableDefinition, "multiple primary keys for table \"%s\" are not allowed", s.Name.Text)
+	}
+	keys = append(keys, s.PrimaryKey...)
+	switch len(keys) {
+	case 0:
+		return "", b.fail(s.Name.At, pgerr.FeatureNotSupported, "table \"%s\" has no primary key", s.Name.Text).
+			WithHint("Every table needs a PRIMARY KEY of one column.")
+	case 1:
+	default:
+		return "", b.fail(s.KeyAt, pgerr.FeatureNotSupported, "primary keys of several columns are not supported").
+			WithHint("Join the parts in one TEXT or BYTEA column.")
+	}
+	for _, c := range s.Columns {
+		if c.Name.Text == keys[0].Text {
+			return keys[0].Text, nil
+		}
+	}
+	return "", b.fail(keys[0].At, pgerr.UndefinedColumn, "column \"%s\" named in key does not exist", keys[0].Text)
+}
+
+func (b *binder) columnSentence(c syntax.ColumnDef, key string) (string, error) {
+	t, stored, err := b.storedType(c.Type)
+	if err != nil {
+		return "", err
+	}
+	part := quote(c.Name.Text) + " " + stored
+	switch {
+	case c.Name.Text == key:
+		part += " PRIMARY KEY"
+	case c.NotNull:
+		part += " NOT NULL"
+	}
+	if c.Default == nil {
+		return part, nil
+	}
+	text, err := b.defaultText(c, t)
+	if err != nil || text == "" {
+		return part, err
+	}
+	return part + " DEFAULT " + text, nil
+}
+
+// defaultText writes a default as Chai keeps it. Only constants are taken that Chai's catalogue gives back unchanged.
+func (b *binder) defaultText(c syntax.ColumnDef, t Type) (string, error) {
+	n, err := b.expr(c.Default)
+	if err != nil {
+		return "", err
+	}
+	if n, err = b.coerceOpen(n, t, c.Default); err != nil {
+		return "", err
+	}
+	if n.typ().family() == intFamily && t.family() == floatFamily || n.typ().family() == t.family() {
+		if n, err = b.castNode(n, t, c.Default); err != nil {
+			return "", err
+		}
+	}
+	fixed, ok := n.(*constant)
+	refuse := func(why string) error {
+		return b.fail(c.Default.At(), pgerr.FeatureNotSupported, "the default of column \"%s\" is not supported", c.Name.Text).WithHint(why)
+	}
+	switch {
+	case !ok:
+		return "", refuse("Defaults are constants; let the client fill in the rest.")
+	case fixed.of != t:
+		return "", b.fail(c.Default.At(), pgerr.DatatypeMismatch, "column \"%s\" is of type %s but default expression is of type %s",
+			c.Name.Text, t.Name, fixed.of.Name)
+	}
+	switch v := fixed.value.(type) {
+	case nil:
+		return "", nil
+	case bool, int64:
+		return fmt.Sprint(v), nil
+	case float64:
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			return "", refuse("Defaults are finite numbers.")
+		}
+		return strconv.FormatFloat(v, 'f', -1, 64), nil
+	case string:
+		if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == '\'' || r == '\\' || r == 0x7f }) {
+			return "", refuse("Text defaults hold no quotes, backslashes or control characters.")
+		}
+		return "'" + v + "'", nil
+	}
+	return "", refuse("Defaults are numbers, text and booleans.")
+}
+
+func (p *createTablePlan) bytes([]any) int { return len(p.sentence) }
+
+func (p *createTablePlan) execute(x *execution) (*Result, error) {
+	w, err := x.writer()
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Tag: "CREATE TABLE"}
+	if relationExists(w.Catalogue(), p.name) {
+		if !p.ifNotExists {
+			return nil, p.duplicate
+		}
+		result.Notice = fmt.Sprintf("relation \"%s\" already exists, skipping", p.name)
+		return result, nil
+	}
+	return result, w.Define(p.sentence)
+}
+
+func relationExists(c *engine.Catalogue, name string) bool {
+	return c.Table(name) != nil || c.Index(name) != nil
+}
+
+type dropPlan struct {
+	binder *binder
+	drop   *syntax.Drop
+	tag    string
+}
+
+func (p *dropPlan) bytes([]any) int { return len(p.drop.Names) * 64 }
+
+func (p *dropPlan) execute(x *execution) (*Result, error) {
+	w, err := x.writer()
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Tag: p.tag}
+	var notices []string
+	for _, name := range p.drop.Names {
+		sentence, kind, found := p.sentence(w.Catalogue(), name.Text)
+		switch {
+		case found:
+			if err := w.Define(sentence); err != nil {
+				return nil, err
+			}
+		case p.drop.IfExists:
+			notices = append(notices, fmt.Sprintf("%s \"%s\" does not exist, skipping", kind, name.Text))
+		default:
+			code := pgerr.UndefinedTable
+			if p.drop.Index {
+				code = pgerr.UndefinedObject
+			}
+			return nil, p.binder.fail(name.At, code, "%s \"%s\" does not exist", kind, name.Text)
+		}
+	}
+	result.Notice = strings.Join(notices, "; ")
+	return result, nil
+}
+
+func (p *dropPlan) sentence(c *engine.Catalogue, name string) (sentence, kind string, found bool) {
+	if p.drop.Index {
+		return "DROP INDEX " + quote(name), "index", c.Index(name) != nil
+	}
+	return "DROP TABLE " + quote(name), "table", c.Table(name) != nil
+}

@@ -1,0 +1,232 @@
+package gate
+
+import (
+	"fmt"
+
+	"chaisqld/engine"
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
+)
+
+// selectPlan is a checked SELECT.
+type selectPlan struct {
+	scan          *scan // nil without FROM
+	condition     node  // without FROM
+	items         []outputItem
+	keys          []sortKey
+	served        bool // the scan's path gives the order
+	limit, offset node
+	aggregates    []*aggregate
+}
+
+func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
+	if s.Table != nil {
+		if err := b.use(*s.Table); err != nil {
+			return nil, err
+		}
+	}
+	p := &selectPlan{}
+	condition, err := b.where(s.Where)
+	if err != nil {
+		return nil, err
+	}
+	b.aggregates = s.Table != nil
+	if p.items, err = b.output(s.Items); err != nil {
+		return nil, err
+	}
+	b.aggregates = false
+	if p.keys, err = b.orderBy(s.OrderBy, p.items); err != nil {
+		return nil, err
+	}
+	if err := b.limitClauses(p, s); err != nil {
+		return nil, err
+	}
+	if err := b.checkAggregates(p, s); err != nil {
+		return nil, err
+	}
+	p.attach(b.table, condition)
+	return p, nil
+}
+
+// attach plans how the rows are read.
+func (p *selectPlan) attach(t *table, condition node) {
+	if t == nil {
+		p.condition = condition
+		return
+	}
+	needed := expressions(p.items)
+	for _, k := range p.keys {
+		needed = append(needed, k.x)
+	}
+	wanted := pathOrder(p.keys, p.limit != nil)
+	if a := p.extreme(); a != nil {
+		c := a.x.(*column)
+		wanted = &ordering{c.place, a.name == "max", true, true}
+		condition = and(condition, &isNull{c, true})
+		wanted.nullsFirst = !wanted.descending // where Chai has them: the condition skips them
+	}
+	p.scan = newScan(t, condition, wanted, needed...)
+	path := p.scan.path
+	p.served = len(p.keys) == 0 || wanted.on(path.column) && wanted.servedBy(t, path) && (len(p.keys) == 1 || path.column == t.key) ||
+		path.column == t.key && len(path.equal) == 1
+}
+
+func and(condition, more node) node {
+	if condition == nil {
+		return more
+	}
+	return &logical{terms: []node{condition, more}}
+}
+
+// limitClauses binds LIMIT and OFFSET, which are bigint.
+func (b *binder) limitClauses(p *selectPlan, s *syntax.Select) error {
+	for clause, x := range map[string]syntax.Expr{"LIMIT": s.Limit, "OFFSET": s.Offset} {
+		if x == nil {
+			continue
+		}
+		n, err := b.expr(x)
+		if err == nil {
+			n, err = b.coerceOpen(n, Int8, x)
+		}
+		if err != nil {
+			return err
+		}
+		if !rowless(n) {
+			return b.fail(x.At(), "42P10", "argument of %s must not contain variables", clause)
+		}
+		if n.typ().family() != intFamily {
+			return b.fail(x.At(), pgerr.DatatypeMismatch, "argument of %s must be type bigint, not type %s", clause, n.typ().Name)
+		}
+		if clause == "LIMIT" {
+			p.limit = n
+		} else {
+			p.offset = n
+		}
+	}
+	return nil
+}
+
+// window evaluates LIMIT and OFFSET; count -1 is no limit.
+func (p *selectPlan) window(x *execution) (skip, count int64, err error) {
+	count = -1
+	if p.limit != nil {
+		v, err := p.limit.eval(&x.scope)
+		if err != nil {
+			return 0, 0, err
+		}
+		if v != nil {
+			if count = v.(int64); count < 0 {
+				return 0, 0, pgerr.New(pgerr.InvalidRowCountInLimit, "LIMIT must not be negative")
+			}
+		}
+	}
+	if p.offset != nil {
+		v, err := p.offset.eval(&x.scope)
+		if err != nil {
+			return 0, 0, err
+		}
+		if v != nil {
+			if skip = v.(int64); skip < 0 {
+				return 0, 0, pgerr.New(pgerr.InvalidRowCountInOffset, "OFFSET must not be negative")
+			}
+		}
+	}
+	return skip, count, nil
+}
+
+func (p *selectPlan) execute(x *execution) (*Result, error) {
+	rows, err := p.rows(x)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Tag: fmt.Sprintf("SELECT %d", len(rows)), Rows: rows}, nil
+}
+
+func (p *selectPlan) bytes([]any) int { return 0 }
+
+// rows runs the SELECT.
+func (p *selectPlan) rows(x *execution) ([][]any, error) {
+	skip, count, err := p.window(x)
+	if err != nil || count == 0 {
+		return nil, err
+	}
+	switch {
+	case p.scan == nil:
+		return p.single(x, skip)
+	case p.aggregates != nil:
+		return p.aggregated(x, skip)
+	case p.served:
+		return p.streamed(x, skip, count)
+	}
+	return p.sorted(x, skip, count)
+}
+
+// single is a SELECT without FROM.
+func (p *selectPlan) single(x *execution, skip int64) ([][]any, error) {
+	if ok, err := isTrue(p.condition, &x.scope); err != nil || !ok || skip > 0 {
+		return nil, err
+	}
+	row, err := project(p.items, &x.scope)
+	return [][]any{row}, err
+}
+
+// streamed takes rows in the order that they are read in.
+func (p *selectPlan) streamed(x *execution, skip, count int64) ([][]any, error) {
+	var rows [][]any
+	kept := buffer{limits: x.limits}
+	inner := *x
+	err := p.scan.run(x, func(row []any) error {
+		if skip > 0 {
+			skip--
+			return nil
+		}
+		inner.scope.row = row
+		out, err := project(p.items, &inner.scope)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, out)
+		if err := kept.add(out); err != nil {
+			return err
+		}
+		if int64(len(rows)) == count {
+			return engine.Stop
+		}
+		return nil
+	})
+	return rows, err
+}
+
+// sorted reads all rows and sorts them here: Chai's own sorts leave rubbish in the database.
+func (p *selectPlan) sorted(x *execution, skip, count int64) ([][]any, error) {
+	var all []sortable
+	kept := buffer{limits: x.limits}
+	inner := *x
+	err := p.scan.run(x, func(row []any) error {
+		inner.scope.row = row
+		s := sortable{keys: make([]any, len(p.keys))}
+		for i, k := range p.keys {
+			v, err := k.x.eval(&inner.scope)
+			if err != nil {
+				return err
+			}
+			s.keys[i] = v
+		}
+		out, err := project(p.items, &inner.scope)
+		if err != nil {
+			return err
+		}
+		s.row = out
+		all = append(all, s)
+		return kept.add(out)
+	})
+	if err != nil {
+		return nil, err
+	}
+	sortRows(all, p.keys)
+	var rows [][]any
+	for i := skip; i < int64(len(all)) && int64(len(rows)) != count; i++ {
+		rows = append(rows, all[i].row)
+	}
+	return rows, nil
+}

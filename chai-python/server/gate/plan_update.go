@@ -1,0 +1,61 @@
+package gate
+
+import (
+	"fmt"
+
+	"chaisqld/gate/syntax"
+)
+
+// updatePlan is a checked UPDATE: the rows are found first, then each is written by its key.
+type updatePlan struct {
+	scan      *scan
+	write     *rowWrite
+	returning []outputItem
+}
+
+func (b *binder) updatePlan(s *syntax.Update) (*updatePlan, error) {
+	if err := b.use(s.Table); err != nil {
+		return nil, err
+	}
+	p := &updatePlan{}
+	var err error
+	if p.write, err = b.rowWrite(s.Set); err != nil {
+		return nil, err
+	}
+	condition, err := b.where(s.Where)
+	if err != nil {
+		return nil, err
+	}
+	if p.returning, err = b.output(s.Returning); err != nil {
+		return nil, err
+	}
+	p.scan = newScan(b.table, condition, nil)
+	p.scan.needsAll() // the row is written whole, and its size is charged
+	return p, nil
+}
+
+func (p *updatePlan) bytes(args []any) int { return argumentBytes(args) }
+
+func (p *updatePlan) execute(x *execution) (*Result, error) {
+	w, err := x.writer()
+	if err != nil {
+		return nil, err
+	}
+	rows, err := p.scan.matches(x, "UPDATE")
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Tag: fmt.Sprintf("UPDATE %d", len(rows))}
+	for _, row := range rows {
+		inner := *x
+		inner.scope.row = row
+		changed, err := p.write.apply(&inner, w)
+		if err != nil {
+			return nil, err
+		}
+		if err := returnRow(result, p.returning, x, changed); err != nil {
+			return nil, err
+		}
+	}
+	return result, nil
+}

@@ -1,0 +1,129 @@
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"chaisqld/engine"
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
+)
+
+// rowWrite changes one row, found by its key.
+type rowWrite struct {
+	table    *table
+	set      []assignment
+	sentence string
+}
+
+func (b *binder) rowWrite(set []syntax.Assignment) (*rowWrite, error) {
+	w := &rowWrite{table: b.table}
+	var parts []string
+	seen := map[int]bool{}
+	for i, a := range set {
+		place, err := b.target(a.Column)
+		if err != nil {
+			return nil, err
+		}
+		if seen[place] {
+			return nil, b.fail(a.Column.At, pgerr.SyntaxError, "multiple assignments to same column \"%s\"", a.Column.Text)
+		}
+		seen[place] = true
+		value, err := b.assign(b.table, place, a.Value)
+		if err != nil {
+			return nil, err
+		}
+		w.set = append(w.set, assignment{place, value})
+		parts = append(parts, fmt.Sprintf("%s = $%d", b.table.columns[place], i+1))
+	}
+	w.sentence = "UPDATE " + b.table.quoted + " SET " + strings.Join(parts, ", ") + " WHERE " +
+		b.table.columns[b.table.key] + fmt.Sprintf(" = $%d", len(set)+1)
+	return w, nil
+}
+
+func (w *rowWrite) values() []node {
+	list := make([]node, len(w.set))
+	for i, a := range w.set {
+		list[i] = a.value
+	}
+	return list
+}
+
+// apply changes the scope's row and returns it as changed.
+func (w *rowWrite) apply(x *execution, to engine.Writer) ([]any, error) {
+	old := x.scope.row
+	row := append([]any(nil), old...)
+	args := make([]any, 0, len(w.set)+1)
+	for _, a := range w.set {
+		v, err := a.value.eval(&x.scope)
+		if err != nil {
+			return nil, err
+		}
+		if v, err = w.table.storable(a.place, v, x.limits); err != nil {
+			return nil, err
+		}
+		row[a.place] = v
+		args = append(args, v)
+	}
+	// Chai writes the whole row again, and takes every index entry out and puts it back.
+	if err := to.Charge(w.table.weight(row) + w.table.entryWeight(old)); err != nil {
+		return nil, err
+	}
+	return row, w.table.named(to.Exec(w.sentence, append(args, old[w.table.key])))
+}
+
+// named gives a unique violation PostgreSQL's wording. The value stays out of it: a key may be somebody's token.
+func (t *table) named(err error) error {
+	var e *pgerr.Error
+	if !errors.As(err, &e) || e.Code != pgerr.UniqueViolation {
+		return err
+	}
+	named := pgerr.New(pgerr.UniqueViolation, "duplicate key value violates unique constraint \"%s_pkey\"", t.Name).
+		WithDetail("Key (" + t.Columns[t.key].Name + ") already exists.")
+	named.Cause = err
+	return named
+}
+
+// entryWeight estimates the bytes that taking a row out puts into the transaction: its key and index entries.
+func (t *table) entryWeight(row []any) int {
+	const perEntry = 16
+	total := 0
+	for place, v := range row {
+		if t.indexed[place] {
+			total += sizeOf(v) + sizeOf(row[t.key]) + perEntry
+		}
+	}
+	return total
+}
+
+// returnRow adds RETURNING's output for a row.
+func returnRow(to *Result, items []outputItem, x *execution, row []any) error {
+	if items == nil {
+		return nil
+	}
+	inner := *x
+	inner.scope.row = row
+	out, err := project(items, &inner.scope)
+	to.Rows = append(to.Rows, out)
+	return err
+}
+
+// matches collects the rows that an UPDATE or DELETE changes, before the first of them is.
+func (s *scan) matches(x *execution, verb string) ([][]any, error) {
+	var rows [][]any
+	kept := buffer{limits: x.limits}
+	err := s.run(x, func(row []any) error {
+		rows = append(rows, row)
+		if len(rows) > x.limits.WriteRows {
+			return tooManyRows(verb, x.limits.WriteRows)
+		}
+		return kept.add(row)
+	})
+	return rows, err
+}
+
+func tooManyRows(verb string, limit int) error {
+	return pgerr.New(pgerr.ProgramLimitExceeded, "%s would change more than %d rows", verb, limit).
+		WithHint("Repeat it for a few rows at a time: … WHERE key IN (SELECT key FROM … LIMIT 100).")
+}

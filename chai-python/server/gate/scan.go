@@ -1,0 +1,178 @@
+package gate
+
+import (
+	"strings"
+
+	"chaisqld/engine"
+)
+
+// scan reads rows of one table along a path and hands on those that meet the condition.
+type scan struct {
+	table     *table
+	path      *path
+	condition node
+	all       []node // the condition's conjuncts
+	fixed     []node // those that do not depend on the row: asked once
+	fetch     []int  // places of the columns that are read
+	selected  string // SELECT … FROM …
+}
+
+// newScan plans reading t. needed are the expressions that will be evaluated on each row.
+func newScan(t *table, condition node, wanted *ordering, needed ...node) *scan {
+	s := &scan{table: t, condition: condition}
+	s.all = conjuncts(condition)
+	s.path = choosePath(t, s.all, wanted)
+	for _, c := range s.all {
+		if rowless(c) {
+			s.fixed = append(s.fixed, c)
+		}
+	}
+	s.needs(append(needed, condition)...)
+	return s
+}
+
+// needs settles which columns are read: what the expressions name, the column that is read along, or the key.
+func (s *scan) needs(expressions ...node) {
+	used := make([]bool, len(s.table.Columns))
+	for _, x := range expressions {
+		walk(x, func(n node) bool {
+			if c, ok := n.(*column); ok {
+				used[c.place] = true
+			}
+			if a, ok := n.(*aggregate); ok && a.x != nil {
+				markColumns(a.x, used)
+			}
+			return true
+		})
+	}
+	if s.path.column >= 0 {
+		used[s.path.column] = true
+	}
+	if s.path.column < 0 || s.path.keys != nil || len(s.path.equal) > 1 {
+		used[s.table.key] = true
+	}
+	var names []string
+	for place, is := range used {
+		if is {
+			s.fetch = append(s.fetch, place)
+			names = append(names, s.table.columns[place])
+		}
+	}
+	s.selected = "SELECT " + strings.Join(names, ", ") + " FROM " + s.table.quoted
+}
+
+func markColumns(x node, used []bool) {
+	walk(x, func(n node) bool {
+		if c, ok := n.(*column); ok {
+			used[c.place] = true
+		}
+		return true
+	})
+}
+
+// needsAll reads every column.
+func (s *scan) needsAll() {
+	all := make([]node, len(s.table.Columns))
+	for place := range all {
+		all[place] = &column{place, s.table.types[place]}
+	}
+	s.fetch = nil
+	s.needs(all...)
+}
+
+// possible runs inner SELECTs and asks the conditions that do not depend on a row.
+func (s *scan) possible(x *execution) (bool, error) {
+	if err := prepareSelections(x, s.all); err != nil {
+		return false, err
+	}
+	for _, c := range s.fixed {
+		if ok, err := isTrue(c, &x.scope); err != nil || !ok {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// run hands every row that meets the condition to emit, in the path's order, until emit returns engine.Stop or an error.
+// The row stays valid after emit returned.
+func (s *scan) run(x *execution, emit func(row []any) error) error {
+	if ok, err := s.possible(x); err != nil || !ok {
+		return err
+	}
+	inner := *x
+	emitMatching := func(row []any) error {
+		inner.scope.row = row
+		ok, err := isTrue(s.condition, &inner.scope)
+		if err != nil || !ok {
+			return err
+		}
+		return emit(row)
+	}
+	if s.path.byKey() {
+		return s.runKeys(x, emitMatching)
+	}
+	return s.runRange(x, emitMatching)
+}
+
+// runKeys looks up each value by itself: Chai stops an IN list at the first value that is missing.
+func (s *scan) runKeys(x *execution, emit func([]any) error) error {
+	values, err := s.keyValues(x)
+	if err != nil {
+		return err
+	}
+	sentence := s.selected + " WHERE " + s.table.columns[s.path.column] + " = $1"
+	stopped := false
+	for i, v := range values {
+		if stopped || containsValue(values[:i], v) {
+			continue
+		}
+		err := s.query(x, sentence, []any{v}, func(row []any) error {
+			err := emit(row)
+			stopped = stopped || err == engine.Stop
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scan) keyValues(x *execution) ([]any, error) {
+	if s.path.keys != nil {
+		return x.scope.selected[s.path.keys].list, nil
+	}
+	var values []any
+	for _, n := range s.path.equal {
+		v, err := n.eval(&x.scope)
+		if err != nil {
+			return nil, err
+		}
+		if v == nil {
+			continue
+		}
+		v, _ = searchValue(v, s.table.types[s.path.column])
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+func containsValue(values []any, v any) bool {
+	for _, other := range values {
+		if compare(other, v) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// query runs a sentence and spreads the columns read over a row as wide as the table.
+func (s *scan) query(x *execution, sentence string, args []any, emit func([]any) error) error {
+	return x.reader.Query(sentence, args, func(values []any) error {
+		row := make([]any, len(s.table.Columns))
+		for i, place := range s.fetch {
+			row[place] = values[i]
+		}
+		return emit(row)
+	})
+}

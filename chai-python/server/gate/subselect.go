@@ -1,0 +1,108 @@
+package gate
+
+import (
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
+)
+
+// inSelect is x IN (SELECT y …), at the top level of WHERE. The inner SELECT runs once, before the outer one reads.
+type inSelect struct {
+	x    node
+	from *selection
+}
+
+func (n *inSelect) typ() Type { return Bool }
+func (n *inSelect) eval(s *scope) (any, error) {
+	x, err := n.x.eval(s)
+	if err != nil || x == nil {
+		return nil, err
+	}
+	return s.selected[n.from].has(x), nil
+}
+
+// selection is the inner SELECT.
+type selection struct {
+	plan *selectPlan
+	of   Type // what its values are compared as
+}
+
+// valueSet is what an inner SELECT gave: in its order, without NULL and repetitions.
+type valueSet struct {
+	list []any
+	seen map[any]bool
+}
+
+func (v *valueSet) has(x any) bool { return v.seen[hashable(x)] }
+
+// hashable makes equal values equal as map keys.
+func hashable(v any) any {
+	switch v := v.(type) {
+	case []byte:
+		return string(v)
+	case float64:
+		return storedFloat(v)
+	}
+	return v
+}
+
+func (s *selection) run(x *execution) (*valueSet, error) {
+	rows, err := s.plan.rows(x)
+	if err != nil {
+		return nil, err
+	}
+	set := &valueSet{seen: make(map[any]bool, len(rows))}
+	for _, row := range rows {
+		if v := row[0]; v != nil && !set.has(v) {
+			set.seen[hashable(v)] = true
+			set.list = append(set.list, v)
+		}
+	}
+	return set, nil
+}
+
+func (b *binder) inSelect(x *syntax.In) (node, error) {
+	if !b.inAnd || x.Not {
+		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "this form of IN (SELECT …) is not supported").
+			WithHint("Supported is WHERE key IN (SELECT key …), alone or with AND.")
+	}
+	defer b.setInAnd(false)()
+	left, err := b.expr(x.X)
+	if err != nil {
+		return nil, err
+	}
+	inner := &binder{sql: b.sql, limits: b.limits, identity: b.identity, catalogue: b.catalogue, params: b.params}
+	plan, err := inner.selectPlan(x.Select)
+	if err != nil {
+		return nil, err
+	}
+	if len(plan.items) != 1 {
+		return nil, b.fail(x.Select.Items[0].At, pgerr.SyntaxError, "subquery has too many columns")
+	}
+	right := plan.items[0].x
+	if left, err = b.coerceOpen(left, right.typ(), x.X); err != nil {
+		return nil, err
+	}
+	if left.typ().family() != right.typ().family() {
+		return nil, b.noOperator("=", left, right, x)
+	}
+	return &inSelect{left, &selection{plan, left.typ()}}, nil
+}
+
+// prepareSelections runs the inner SELECTs of conditions.
+func prepareSelections(x *execution, conditions []node) error {
+	for _, c := range conditions {
+		n, ok := c.(*inSelect)
+		if !ok {
+			continue
+		}
+		values, err := n.from.run(x)
+		if err != nil {
+			return err
+		}
+		if x.scope.selected == nil {
+			x.scope.selected = map[*selection]*valueSet{}
+		}
+		x.scope.selected[n.from] = values
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package gate
+
+import (
+	"strings"
+
+	"chaisqld/engine"
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
+)
+
+// table is a table of the catalogue with what planning looks up in it.
+type table struct {
+	*engine.Table
+	quoted  string
+	places  map[string]int // column name → place
+	types   []Type
+	columns []string // quoted names
+	key     int      // place of the primary key
+	indexed []bool   // the key, and columns with an index of their own: Chai reads these in order
+	entries int      // index entries that each row has, its own included
+}
+
+// quote writes an identifier for Chai. checkName let no character through that would need an escape.
+func quote(name string) string { return `"` + name + `"` }
+
+func (b *binder) findTable(name syntax.Name) (*table, error) {
+	if strings.HasPrefix(lower(name.Text), reservedPrefix) {
+		return nil, b.reservedName(name)
+	}
+	t := b.catalogue.Table(name.Text)
+	if t == nil || t.Name != name.Text {
+		return nil, b.fail(name.At, pgerr.UndefinedTable, "relation \"%s\" does not exist", name.Text)
+	}
+	if why := unusable(t); why != "" {
+		return nil, b.fail(name.At, pgerr.FeatureNotSupported, "table \"%s\" cannot be used: %s", name.Text, why)
+	}
+	return newTable(t), nil
+}
+
+// unusable says why statements on a table are refused, "" for a table that Chai handles rightly.
+func unusable(t *engine.Table) string {
+	if t.Unsupported != "" {
+		return t.Unsupported
+	}
+	if len(t.PrimaryKey) != 1 {
+		return "its primary key is not a single column"
+	}
+	for _, i := range t.Indexes {
+		if len(i.Columns) != 1 {
+			return "its index " + quote(i.Name) + " has several columns; drop the index"
+		}
+		if i.Unique {
+			return "its index " + quote(i.Name) + " is unique; drop the index"
+		}
+	}
+	return ""
+}
+
+func newTable(from *engine.Table) *table {
+	t := &table{Table: from, quoted: quote(from.Name), places: map[string]int{}, entries: 1 + len(from.Indexes)}
+	t.indexed = make([]bool, len(from.Columns))
+	for i, c := range from.Columns {
+		t.places[c.Name] = i
+		t.types = append(t.types, columnType(c.Type))
+		t.columns = append(t.columns, quote(c.Name))
+	}
+	t.key = t.places[from.PrimaryKey[0]]
+	t.indexed[t.key] = true
+	for _, i := range from.Indexes {
+		t.indexed[t.places[i.Columns[0]]] = true
+	}
+	return t
+}
+
+// use makes a table the one that columns are looked up in.
+func (b *binder) use(from syntax.Table) error {
+	t, err := b.findTable(from.Name)
+	if err != nil {
+		return err
+	}
+	b.table, b.alias = t, from.Name.Text
+	if from.Alias != "" {
+		b.alias = from.Alias
+	}
+	return nil
+}
