@@ -1,0 +1,47 @@
+// Command chaisqld serves one Chai database directory to PostgreSQL clients on
+// a Unix socket.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"chaisqld/engine"
+)
+
+// Exit codes: those of sysexits.h that fit, so that callers need not read texts.
+const (
+	exitOK       = 0
+	exitUsage    = 64
+	exitData     = 65
+	exitSoftware = 70
+	exitCreate   = 73
+	exitBusy     = 75
+)
+
+func main() {
+	os.Exit(exitCode(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
+}
+
+// exitCode reports an error in one line and says what to exit with.
+func exitCode(err error, stderr io.Writer) int {
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(stderr, "chaisqld: %v\n", err)
+	var usage usageError
+	switch {
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, engine.ErrLocked), errors.Is(err, errSocketBusy):
+		return exitBusy
+	case errors.Is(err, engine.ErrNotADatabase), errors.Is(err, engine.ErrDamaged):
+		return exitData
+	case errors.Is(err, engine.ErrCannotOpen), errors.Is(err, errSocketDir):
+		return exitCreate
+	}
+	return exitSoftware
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"chaisqld/engine"
+)
+
+// A place is where clients find the server: its socket, named as libpq expects,
+// and chaisqld.json in the database directory, which says where the socket is.
+
+const (
+	socketName  = ".s.PGSQL.5432"
+	runtimeName = "chaisqld.json"
+)
+
+var (
+	errSocketDir  = errors.New("cannot use the socket directory")
+	errSocketBusy = errors.New("another server uses the socket")
+)
+
+type place struct {
+	socketDir  string // absolute
+	runtimeDir string // of chaisqld.json
+}
+
+func (f *serveFlags) inMemory() bool { return f.Dir == engine.Memory }
+
+// newPlace checks what can be checked without I/O.
+func newPlace(f *serveFlags) (*place, error) {
+	dir := f.SocketDir
+	if dir == "" {
+		dir = f.Dir
+	}
+	socketDir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w %s: %w", errSocketDir, dir, err)
+	}
+	p := &place{socketDir: socketDir, runtimeDir: f.Dir}
+	if f.inMemory() {
+		p.runtimeDir = socketDir
+	}
+	if limit := len(syscall.RawSockaddrUnix{}.Path) - 1; len(p.socket()) > limit {
+		return nil, usageError{fmt.Errorf("socket path %s has %d bytes, the system's limit is %d: give a shorter --socket-dir", p.socket(), len(p.socket()), limit)}
+	}
+	return p, nil
+}
+
+func (p *place) socket() string  { return filepath.Join(p.socketDir, socketName) }
+func (p *place) runtime() string { return filepath.Join(p.runtimeDir, runtimeName) }
+
+// listen takes the socket's name. A socket that nobody answers is left over
+// from a server that was killed; one that answers belongs to a server of
+// another directory.
+func (p *place) listen() (*net.UnixListener, error) {
+	if err := os.Mkdir(p.socketDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%w: %w", errSocketDir, err)
+	}
+	if c, err := net.Dial("unix", p.socket()); err == nil {
+		c.Close()
+		return nil, fmt.Errorf("%w %s: give another --socket-dir", errSocketBusy, p.socket())
+	}
+	if err := os.Remove(p.socket()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", errSocketDir, err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: p.socket(), Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("%w %s: %w", errSocketDir, p.socketDir, err)
+	}
+	l.SetUnlinkOnClose(false) // by then the name may be a successor's
+	if err := os.Chmod(p.socket(), 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("%w: %w", errSocketDir, err)
+	}
+	return l, nil
+}
+
+// announce writes chaisqld.json in one step, so that nobody reads half of it.
+func (p *place) announce() error {
+	text, err := json.Marshal(struct {
+		PID       int    `json:"pid"`
+		Version   string `json:"version"`
+		SocketDir string `json:"socket_dir"`
+	}{os.Getpid(), Version, p.socketDir})
+	if err != nil {
+		return err
+	}
+	temporary := p.runtime() + ".new"
+	if err := os.WriteFile(temporary, append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("%w: %w", engine.ErrCannotOpen, err)
+	}
+	if err := os.Rename(temporary, p.runtime()); err != nil {
+		return fmt.Errorf("%w: %w", engine.ErrCannotOpen, err)
+	}
+	return nil
+}
+
+// remove makes the server unfindable; a second time it does nothing, because
+// what is there then may be a successor's.
+func (p *place) remove() {
+	if p.socketDir == "" {
+		return
+	}
+	os.Remove(p.socket())
+	os.Remove(p.runtime())
+	p.socketDir = ""
+}

@@ -1,0 +1,111 @@
+package wire
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"chaisqld/engine"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// canceler stops the statement that a connection is running, and never one
+// that it runs later. Its context is renewed only after a cancellation, so that
+// a statement costs no allocation for it.
+type canceler struct {
+	mu     sync.Mutex
+	ctx    context.Context
+	stop   context.CancelCauseFunc
+	busy   bool
+	secret uint32
+	done   func() // end, bound once
+}
+
+func newCanceler() *canceler {
+	k := &canceler{}
+	k.done = k.end
+	var secret [4]byte
+	rand.Read(secret[:])
+	k.secret = binary.BigEndian.Uint32(secret[:])
+	k.ctx, k.stop = context.WithCancelCause(context.Background())
+	return k
+}
+
+func (k *canceler) key() []byte { return binary.BigEndian.AppendUint32(nil, k.secret) }
+
+func (k *canceler) matches(key []byte) bool { return subtle.ConstantTimeCompare(k.key(), key) == 1 }
+
+// begin opens the time in which cancel has an effect; the caller calls end.
+// A timeout of 0 is none.
+func (k *canceler) begin(timeout time.Duration) (ctx context.Context, end func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.busy = true
+	if timeout <= 0 {
+		return k.ctx, k.done
+	}
+	ctx, stop := context.WithTimeoutCause(k.ctx, timeout, errTimeout)
+	return ctx, func() { stop(); k.end() }
+}
+
+func (k *canceler) end() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.busy = false
+	if k.ctx.Err() != nil {
+		k.ctx, k.stop = context.WithCancelCause(context.Background())
+	}
+}
+
+// cancel stops what is running, with the reason that its client is told.
+func (k *canceler) cancel(reason error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.busy {
+		k.stop(reason)
+	}
+}
+
+// cancelRequest serves a connection that came only to stop another one's
+// statement. As in PostgreSQL, a wrong key is not answered.
+func (s *Server) cancelRequest(m *pgproto3.CancelRequest) {
+	if c := s.find(m.ProcessID); c != nil && c.cancel.matches(m.SecretKey) {
+		c.cancel.cancel(errUserCancel)
+	}
+}
+
+// rowsPerCheck is how many rows pass between two looks at the context: the
+// engine under us looks at none.
+const rowsPerCheck = 64
+
+type watchedReader struct {
+	engine.Reader
+	ctx context.Context
+}
+
+func (w watchedReader) Query(sql string, args []any, row func([]any) error) error {
+	return w.Reader.Query(sql, args, watched(w.ctx, row))
+}
+
+type watchedWriter struct {
+	engine.Writer
+	ctx context.Context
+}
+
+func (w watchedWriter) Query(sql string, args []any, row func([]any) error) error {
+	return w.Writer.Query(sql, args, watched(w.ctx, row))
+}
+
+func watched(ctx context.Context, row func([]any) error) func([]any) error {
+	n := 0
+	return func(values []any) error {
+		if n++; n%rowsPerCheck == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return row(values)
+	}
+}

@@ -1,0 +1,237 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"chaisqld/pgerr"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+const (
+	refusalTimeout = time.Second // for a client that is not served to hear why
+	farewellLimit  = 64 << 20    // bytes that a client may still be sending while it is told why it has to go
+	keptBuffer     = 64 << 10    // a reply buffer larger than this is not kept for the next reply
+	sendAhead      = 256 << 10   // replies larger than this are sent in parts
+)
+
+// conn is one client's connection. All of it belongs to one goroutine, except
+// for what drain and cancel touch.
+type conn struct {
+	server  *Server
+	nc      *net.UnixConn
+	backend *pgproto3.Backend // reads messages; replies are gathered in out
+	id      uint32
+	cancel  *canceler
+	log     *slog.Logger
+
+	out      []byte // replies, sent with one system call
+	settings settings
+	tx       transaction
+	batch    batch
+	skipping bool // after an error in an extended query: until Sync
+
+	statements map[string]*statement
+	portals    map[string]*portal
+
+	timed    bool // a read deadline is set
+	draining atomic.Bool
+}
+
+func newConn(s *Server, nc *net.UnixConn) *conn {
+	c := &conn{
+		server: s, nc: nc, backend: pgproto3.NewBackend(nc, nc), cancel: newCanceler(), log: s.options.Log,
+		settings:   newSettings(s.options.Version),
+		statements: map[string]*statement{},
+		portals:    map[string]*portal{},
+	}
+	c.backend.SetMaxBodyLen(s.options.MaxMessageBytes)
+	return c
+}
+
+// serve is the connection's life.
+func (c *conn) serve() {
+	c.log = c.log.With("connection", c.id)
+	defer c.nc.Close()
+	defer c.releaseEngine()
+	defer c.recoverPanic()
+	err := c.startup()
+	if err == nil {
+		c.log.Debug("client connected", "application", c.settings.values["application_name"])
+		err = c.loop()
+	}
+	c.farewell(err)
+}
+
+// loop handles messages until one of them, or the network, ends the connection.
+func (c *conn) loop() error {
+	for {
+		m, err := c.receive()
+		if err != nil {
+			return err
+		}
+		if err := c.handle(m); err != nil {
+			return err
+		}
+	}
+}
+
+// handle acts on one message. An error it returns ends the connection; those of
+// statements have been told to the client and are over.
+func (c *conn) handle(m pgproto3.FrontendMessage) error {
+	switch m.(type) {
+	case *pgproto3.Terminate:
+		return errOver
+	case *pgproto3.Sync:
+		return c.sync()
+	}
+	if c.skipping {
+		return nil
+	}
+	switch m := m.(type) {
+	case *pgproto3.Query:
+		return c.simpleQuery(m.String)
+	case *pgproto3.Parse, *pgproto3.Bind, *pgproto3.Describe, *pgproto3.Execute, *pgproto3.Close, *pgproto3.Flush:
+		return c.extendedQuery(m)
+	case *pgproto3.FunctionCall:
+		return c.simpleFailure(pgerr.New(pgerr.FeatureNotSupported, "the function call protocol is not supported"))
+	case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail:
+		return nil // the manual: ignored outside of COPY, they may follow a COPY that failed
+	}
+	return violation("unexpected message %T", m).AsFatal()
+}
+
+// receive waits for the next message: as long as it takes, except that a client
+// must not sit on the writer.
+func (c *conn) receive() (pgproto3.FrontendMessage, error) {
+	if err := c.limitWait(); err != nil {
+		return nil, err
+	}
+	m, err := c.backend.Receive()
+	if err == nil {
+		return m, nil
+	}
+	var tooLong *pgproto3.ExceededMaxBodyLenErr
+	var network net.Error
+	switch {
+	case errors.As(err, &tooLong):
+		return nil, pgerr.New(pgerr.ProgramLimitExceeded, "message of %d bytes exceeds the limit of %d bytes",
+			tooLong.ActualBodyLen, tooLong.MaxExpectedBodyLen).AsFatal()
+	case isTimeout(err) && c.draining.Load():
+		return nil, errAdminShutdown
+	case isTimeout(err):
+		return nil, errIdleTransaction
+	case errors.As(err, &network), isEOF(err):
+		return nil, errOver
+	}
+	return nil, violation("%w", err).AsFatal()
+}
+
+// limitWait sets the deadline for the next message. drain may have set one at
+// the same time: it marks the connection first, so one of the two sees the other.
+func (c *conn) limitWait() error {
+	if c.tx.lease == nil {
+		if !c.timed {
+			return nil
+		}
+		return c.clearDeadlines()
+	}
+	c.timed = true
+	err := c.nc.SetReadDeadline(time.Now().Add(c.server.options.LeaseIdle))
+	if c.draining.Load() {
+		c.drain()
+	}
+	return err
+}
+
+func (c *conn) clearDeadlines() error {
+	c.timed = false
+	err := c.nc.SetDeadline(time.Time{})
+	if c.draining.Load() {
+		c.drain()
+	}
+	return err
+}
+
+// drain ends the connection when it next waits for its client. It is called
+// from another goroutine.
+func (c *conn) drain() {
+	c.draining.Store(true)
+	c.nc.SetReadDeadline(time.Unix(1, 0))
+}
+
+// send adds a reply, in its place after those of statements still pending.
+func (c *conn) send(m pgproto3.BackendMessage) {
+	buffer := &c.out
+	if c.batch.pending() {
+		buffer = &c.batch.staged
+	}
+	*buffer = appendMessage(*buffer, m)
+}
+
+// flush writes the gathered replies with one system call.
+func (c *conn) flush() error {
+	if len(c.out) == 0 {
+		return nil
+	}
+	c.nc.SetWriteDeadline(time.Now().Add(c.server.options.WriteTimeout))
+	_, err := c.nc.Write(c.out)
+	if cap(c.out) > keptBuffer {
+		c.out = nil
+	} else {
+		c.out = c.out[:0]
+	}
+	if err != nil {
+		c.log.Info("client does not take its reply", "error", err)
+		return errOver
+	}
+	return nil
+}
+
+// farewell tells the client why the connection ends, if it is for a reason.
+func (c *conn) farewell(err error) {
+	if errors.Is(err, errOver) {
+		c.log.Debug("client left")
+		return
+	}
+	c.releaseEngine() // the client may take its time to listen
+	e := asError(err).AsFatal()
+	c.log.Info("connection ended", "code", e.Code)
+	c.batch.reset()
+	c.send(errorResponse(e))
+	if c.flush() == nil && (e.Code == pgerr.ProgramLimitExceeded || e.Code == pgerr.ProtocolViolation) {
+		c.linger()
+	}
+}
+
+// linger lets a client finish what it is in the middle of sending, without which
+// it might never read why it is not listened to.
+func (c *conn) linger() {
+	if c.nc.CloseWrite() != nil {
+		return
+	}
+	c.nc.SetReadDeadline(time.Now().Add(refusalTimeout))
+	discard(c.nc, farewellLimit)
+}
+
+// recoverPanic keeps a defect from reaching other connections. What the panic
+// said may hold values and stays out of the log, unless it is the runtime's.
+func (c *conn) recoverPanic() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	what := fmt.Sprintf("%T", p)
+	if e, ok := p.(runtime.Error); ok {
+		what = e.Error()
+	}
+	c.log.Error("panic in a connection; it is closed", "panic", what, "stack", string(debug.Stack()))
+	c.farewell(pgerr.New(pgerr.InternalError, "internal error: the server's log has the details"))
+}

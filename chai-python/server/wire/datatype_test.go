@@ -1,0 +1,236 @@
+package wire
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"chaisqld/gate"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+func at(s string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// What PostgreSQL 15 prints for the same values.
+func TestTextFormat(t *testing.T) {
+	for _, test := range []struct {
+		typ   gate.Type
+		value any
+		want  string
+	}{
+		{gate.Bool, true, "t"},
+		{gate.Bool, false, "f"},
+		{gate.Int4, int64(-2147483648), "-2147483648"},
+		{gate.Int8, int64(math.MaxInt64), "9223372036854775807"},
+		{gate.Text, "äöü ' \\", "äöü ' \\"},
+		{gate.Bytea, []byte{0, 1, 0xff, '\\'}, `\x0001ff5c`},
+		{gate.Bytea, []byte{}, `\x`},
+		{gate.Float8, 0.1, "0.1"},
+		{gate.Float8, 100000.0, "100000"},
+		{gate.Float8, 123456789012345.0, "123456789012345"},
+		{gate.Float8, 1e15, "1e+15"},
+		{gate.Float8, 1.5e300, "1.5e+300"},
+		{gate.Float8, 0.0001, "0.0001"},
+		{gate.Float8, 0.00001, "1e-05"},
+		{gate.Float8, math.Copysign(0, -1), "-0"},
+		{gate.Float8, math.NaN(), "NaN"},
+		{gate.Float8, math.Inf(1), "Infinity"},
+		{gate.Float8, math.Inf(-1), "-Infinity"},
+		{gate.Float4, float64(float32(0.1)), "0.1"},
+		{gate.Float4, 1e6, "1e+06"},
+		{gate.Timestamp, at("2026-01-02T03:04:05.000006Z"), "2026-01-02 03:04:05.000006"},
+		{gate.Timestamp, at("2026-01-02T03:04:05.5Z"), "2026-01-02 03:04:05.5"},
+		{gate.Timestamp, at("2026-01-02T03:04:05Z"), "2026-01-02 03:04:05"},
+		{gate.Timestamp, at("2026-01-02T03:04:05+02:00"), "2026-01-02 01:04:05"},
+		{gate.Timestamptz, at("2026-01-02T03:04:05+02:00"), "2026-01-02 01:04:05+00"},
+		{gate.Timestamp, time.Date(0, 1, 2, 0, 0, 0, 0, time.UTC), "0001-01-02 00:00:00 BC"},
+		{gate.Timestamp, time.Date(12026, 1, 2, 0, 0, 0, 0, time.UTC), "12026-01-02 00:00:00"},
+	} {
+		got, err := appendText([]byte("="), test.typ, test.value)
+		if err != nil || string(got) != "="+test.want {
+			t.Errorf("%s %v: got %q, %v; want %q", test.typ.Name, test.value, got, err, test.want)
+		}
+	}
+}
+
+func TestEncodingRefusesAValueOfAnotherType(t *testing.T) {
+	if got, err := appendText(nil, gate.Int4, struct{}{}); err == nil {
+		t.Errorf("text: got %q", got)
+	}
+	if got, err := appendBinary(nil, gate.Text, int64(1)); err == nil {
+		t.Errorf("binary: got %q", got)
+	}
+}
+
+func TestBinaryFormatRoundTrip(t *testing.T) {
+	for _, test := range []struct {
+		typ   gate.Type
+		value any
+		size  int
+	}{
+		{gate.Bool, true, 1}, {gate.Bool, false, 1},
+		{gate.Int2, int64(-32768), 2}, {gate.Int4, int64(math.MinInt32), 4}, {gate.Int8, int64(math.MinInt64), 8},
+		{gate.Float4, float64(float32(0.1)), 4}, {gate.Float8, -1.5e300, 8}, {gate.Float8, math.Inf(1), 8},
+		{gate.Text, "ä\x01", 3}, {gate.Bytea, []byte{0, 255}, 2}, {gate.Bytea, []byte{}, 0},
+		{gate.Timestamp, at("1969-12-31T23:59:59.999999Z"), 8}, {gate.Timestamptz, at("9999-12-31T23:59:59.999999Z"), 8},
+	} {
+		raw, err := appendBinary(nil, test.typ, test.value)
+		if err != nil || len(raw) != test.size {
+			t.Errorf("%s %v: %d bytes, %v; want %d", test.typ.Name, test.value, len(raw), err, test.size)
+			continue
+		}
+		got, err := decode(test.typ, pgproto3.BinaryFormat, raw)
+		if err != nil || !same(got, test.value) {
+			t.Errorf("%s %v: came back as %v, %v", test.typ.Name, test.value, got, err)
+		}
+	}
+}
+
+func same(a, b any) bool {
+	switch b := b.(type) {
+	case []byte:
+		a, ok := a.([]byte)
+		return ok && a != nil && string(a) == string(b)
+	case time.Time:
+		a, ok := a.(time.Time)
+		return ok && a.Equal(b) && a.Location() == time.UTC
+	}
+	return a == b
+}
+
+func TestTextInput(t *testing.T) {
+	for _, test := range []struct {
+		typ  gate.Type
+		text string
+		want any
+	}{
+		{gate.Bool, "t", true}, {gate.Bool, " TRUE ", true}, {gate.Bool, "of", false}, {gate.Bool, "n", false}, {gate.Bool, "1", true},
+		{gate.Int2, " 32767 ", int64(32767)}, {gate.Int4, "-1", int64(-1)}, {gate.Int8, "+5", int64(5)},
+		{gate.Float8, "1e3", 1000.0}, {gate.Float8, "-Infinity", math.Inf(-1)}, {gate.Float4, "0.1", float64(float32(0.1))},
+		{gate.Text, "", ""}, {gate.Varchar, "ä", "ä"}, {gate.Unknown, "x", "x"},
+		{gate.Bytea, `\x00fF`, []byte{0, 255}}, {gate.Bytea, `\x00 ff`, []byte{0, 255}}, {gate.Bytea, `\x`, []byte{}},
+		{gate.Bytea, `a\\b\000\377`, []byte("a\\b\x00\xff")}, {gate.Bytea, "", []byte{}},
+		{numeric, "12", int64(12)}, {numeric, "-12.000", int64(-12)},
+		{gate.Timestamp, "2026-01-02 03:04:05.000006", at("2026-01-02T03:04:05.000006Z")},
+		{gate.Timestamp, "2026-01-02T03:04:05+02", at("2026-01-02T03:04:05Z")},
+		{gate.Timestamp, " 2026-01-02 ", at("2026-01-02T00:00:00Z")},
+		{gate.Timestamp, "2026-1-2", at("2026-01-02T00:00:00Z")},
+		{gate.Timestamp, "2026-01-02 24:00", at("2026-01-03T00:00:00Z")},
+		{gate.Timestamp, "2026-01-02 03:04:05.1234565", at("2026-01-02T03:04:05.123457Z")},
+		{gate.Timestamp, "2026-01-02 03:04:59.9999999", at("2026-01-02T03:05:00Z")},
+		{gate.Timestamptz, "2026-01-02 03:04:05+02", at("2026-01-02T01:04:05Z")},
+		{gate.Timestamptz, "2026-01-02 03:04:05-0330", at("2026-01-02T06:34:05Z")},
+		{gate.Timestamptz, "2026-01-02 03:04:05.5+05:30", at("2026-01-01T21:34:05.5Z")},
+		{gate.Timestamptz, "2026-01-02 03:04:05 UTC", at("2026-01-02T03:04:05Z")},
+		{gate.Timestamptz, "2026-01-02 03:04:05Z", at("2026-01-02T03:04:05Z")},
+	} {
+		got, err := decode(test.typ, pgproto3.TextFormat, []byte(test.text))
+		if err != nil || !same(got, test.want) {
+			t.Errorf("%s %q: got %v, %v; want %v", test.typ.Name, test.text, got, err, test.want)
+		}
+	}
+}
+
+func TestInputThatIsRefused(t *testing.T) {
+	const text, binary = pgproto3.TextFormat, pgproto3.BinaryFormat
+	for _, test := range []struct {
+		typ    gate.Type
+		format int16
+		raw    string
+		code   string
+	}{
+		{gate.Bool, text, "o", "22P02"}, {gate.Bool, text, "", "22P02"}, {gate.Bool, binary, "\x01\x01", "22P03"},
+		{gate.Int2, text, "32768", "22003"}, {gate.Int4, text, "1.5", "22P02"}, {gate.Int4, text, "", "22P02"}, {gate.Int8, text, "0x10", "22P02"},
+		{gate.Int4, binary, "\x00\x00\x01", "22P03"}, {gate.Int8, binary, "", "22P03"},
+		{gate.Float8, text, "0x1p4", "22P02"}, {gate.Float8, text, "1e999", "22003"}, {gate.Float4, text, "1e39", "22003"}, {gate.Float8, text, "1_0", "22P02"},
+		{gate.Text, text, "\xff", "22021"}, {gate.Text, binary, "a\x00b", "22021"}, {gate.Unknown, text, "\xc3", "22021"},
+		{gate.Bytea, text, `\x0`, "22023"}, {gate.Bytea, text, `\xzz`, "22023"}, {gate.Bytea, text, `\9`, "22P02"}, {gate.Bytea, text, `a\`, "22P02"}, {gate.Bytea, text, `\777`, "22P02"},
+		{gate.Timestamp, text, "infinity", "22008"}, {gate.Timestamptz, text, "-infinity", "22008"},
+		{gate.Timestamp, binary, "\x7f\xff\xff\xff\xff\xff\xff\xff", "22008"}, {gate.Timestamp, binary, "\x80\x00\x00\x00\x00\x00\x00\x00", "22008"},
+		{gate.Timestamp, text, "now", "22007"}, {gate.Timestamp, text, "", "22007"},
+		{gate.Timestamp, text, "2026-02-30", "22008"}, {gate.Timestamp, text, "2026-01-02 25:00:00", "22008"}, {gate.Timestamp, text, "2026-01-02 03:04:05 BC", "22007"},
+		{gate.Timestamp, text, "2026-01-02 03:04:05.1.2", "22007"}, {gate.Timestamp, text, "2026-01-02 03", "22007"}, {gate.Timestamp, text, "26-01-02", "22007"},
+		{numeric, text, "1.5", "0A000"}, {numeric, text, "NaN", "0A000"}, {numeric, text, "x", "22P02"}, {numeric, text, "9223372036854775808", "22003"},
+		{gate.Type{OID: 2950, Size: 16, Name: "uuid"}, text, "x", "0A000"},
+	} {
+		got, err := decode(test.typ, test.format, []byte(test.raw))
+		if err == nil || sqlstate(err) != test.code {
+			t.Errorf("%s %q: got %v, %v; want SQLSTATE %s", test.typ.Name, test.raw, got, err, test.code)
+		}
+	}
+}
+
+func TestNumericBinary(t *testing.T) {
+	word := func(values ...uint16) []byte {
+		var b []byte
+		for _, v := range values {
+			b = append(b, byte(v>>8), byte(v))
+		}
+		return b
+	}
+	for _, test := range []struct {
+		raw  []byte
+		want int64
+		code string
+	}{
+		{word(0, 0, 0, 0), 0, ""},
+		{word(1, 0, 0, 0, 7), 7, ""},
+		{word(2, 1, 0x4000, 0, 1, 2345), -12345, ""},
+		{word(1, 2, 0, 0, 3), 300_000_000, ""}, // trailing zero digits are left out
+		{word(5, 4, 0, 0, 922, 3372, 368, 5477, 5807), math.MaxInt64, ""},
+		{word(5, 4, 0, 0, 922, 3372, 368, 5477, 5808), 0, "22003"},
+		{word(2, 0, 0, 1, 1, 5000), 0, "0A000"}, // 1.5
+		{word(0, 0, 0xc000, 0), 0, "0A000"},     // NaN
+		{word(1, 0x7fff, 0, 0, 1), 0, "22003"},
+		{word(2, 0, 0, 0, 1), 0, "22P03"},
+		{nil, 0, "22P03"},
+	} {
+		got, err := decode(numeric, pgproto3.BinaryFormat, test.raw)
+		if test.code != "" {
+			if err == nil || sqlstate(err) != test.code {
+				t.Errorf("%x: got %v, %v; want SQLSTATE %s", test.raw, got, err, test.code)
+			}
+		} else if err != nil || got != test.want {
+			t.Errorf("%x: got %v, %v; want %d", test.raw, got, err, test.want)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	types := []gate.Type{gate.Bool, gate.Bytea, gate.Int2, gate.Int4, gate.Int8, gate.Text, gate.Float4, gate.Float8, gate.Timestamp, gate.Timestamptz, numeric}
+	f.Add(uint8(8), []byte("2026-01-02 03:04:05.000006+00"), false)
+	f.Add(uint8(1), []byte(`\x00`), false)
+	f.Add(uint8(10), []byte("\x00\x01\x00\x00\x00\x00\x00\x00\x00\x07"), true)
+	f.Fuzz(func(t *testing.T, which uint8, raw []byte, binary bool) {
+		format := int16(pgproto3.TextFormat)
+		if binary {
+			format = pgproto3.BinaryFormat
+		}
+		typ := types[int(which)%len(types)]
+		value, err := decode(typ, format, raw)
+		if err != nil || typ == numeric {
+			return
+		}
+		text, err := appendText(nil, typ, value)
+		if err != nil {
+			t.Fatalf("%s %x decoded to %v, which cannot be written: %v", typ.Name, raw, value, err)
+		}
+		if date, isDate := value.(time.Time); isDate && (date.Year() < 1 || date.Year() > 99999) {
+			return // BC is written, but not read
+		}
+		again, err := decode(typ, pgproto3.TextFormat, text)
+		if f, isFloat := value.(float64); isFloat && math.IsNaN(f) {
+			return
+		}
+		if err != nil || !same(again, value) {
+			t.Fatalf("%s %x: %v, written %q, came back as %v, %v", typ.Name, raw, value, text, again, err)
+		}
+	})
+}

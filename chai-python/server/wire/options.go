@@ -1,0 +1,68 @@
+package wire
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Options configures a Server. The zero value of every field means its default.
+type Options struct {
+	Version         string        // of chaisqld, told in server_version; default "unknown"
+	MaxConnections  int           // clients served at once; default 200
+	MaxMessageBytes int           // body of one protocol message; default 8 MiB
+	MaxStatements   int           // prepared statements of one connection; default 1,000
+	MaxPortals      int           // open portals of one connection; default 100
+	StartupTimeout  time.Duration // from connect to ReadyForQuery; default 10 s
+	WriteTimeout    time.Duration // for a client to take a reply; default 30 s
+	LeaseIdle       time.Duration // an idle client may hold the writer this long; default 5 s
+	IdleExit        time.Duration // Idle reports after this long without connections; 0: never
+	Log             *slog.Logger  // default: discard
+	Now             func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	if o.Version == "" {
+		o.Version = "unknown"
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	setDefault(&o.MaxConnections, 200)
+	setDefault(&o.MaxMessageBytes, 8<<20)
+	setDefault(&o.MaxStatements, 1000)
+	setDefault(&o.MaxPortals, 100)
+	setDefault(&o.StartupTimeout, 10*time.Second)
+	setDefault(&o.WriteTimeout, 30*time.Second)
+	setDefault(&o.LeaseIdle, 5*time.Second)
+	return o
+}
+
+func setDefault[T int | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+func (o Options) validate() error {
+	for name, n := range map[string]int{
+		"MaxConnections": o.MaxConnections, "MaxMessageBytes": o.MaxMessageBytes,
+		"MaxStatements": o.MaxStatements, "MaxPortals": o.MaxPortals,
+	} {
+		if n < 1 {
+			return fmt.Errorf("%s is %d, must be at least 1", name, n)
+		}
+	}
+	for name, d := range map[string]time.Duration{
+		"StartupTimeout": o.StartupTimeout, "WriteTimeout": o.WriteTimeout,
+		"LeaseIdle": o.LeaseIdle, "IdleExit": o.IdleExit,
+	} {
+		if d < 0 {
+			return fmt.Errorf("%s is %s, must not be negative", name, d)
+		}
+	}
+	return nil
+}

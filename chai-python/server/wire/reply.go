@@ -1,0 +1,120 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+
+	"chaisqld/gate"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// Replies that are the same every time, and rows, are appended to the buffer
+// as bytes: they are what a busy connection sends most.
+
+var (
+	parseComplete   = encoded(&pgproto3.ParseComplete{})
+	bindComplete    = encoded(&pgproto3.BindComplete{})
+	closeComplete   = encoded(&pgproto3.CloseComplete{})
+	noData          = encoded(&pgproto3.NoData{})
+	emptyQuery      = encoded(&pgproto3.EmptyQueryResponse{})
+	portalSuspended = encoded(&pgproto3.PortalSuspended{})
+)
+
+// fixedReply is a message that has no content.
+type fixedReply []byte
+
+func encoded(m pgproto3.BackendMessage) fixedReply {
+	b, err := m.Encode(nil)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// sendFixed adds such a message where send would.
+func (c *conn) sendFixed(m fixedReply) {
+	if c.batch.pending() {
+		c.batch.staged = append(c.batch.staged, m...)
+		return
+	}
+	c.out = append(c.out, m...)
+}
+
+func (c *conn) readyForQuery() {
+	c.out = append(c.out, 'Z', 0, 0, 0, 5, c.tx.status())
+}
+
+func appendCommandComplete(dst []byte, tag string) []byte {
+	dst = append(dst, 'C')
+	dst = binary.BigEndian.AppendUint32(dst, uint32(4+len(tag)+1))
+	dst = append(dst, tag...)
+	return append(dst, 0)
+}
+
+// appendDataRow adds one row in the portal's formats.
+func appendDataRow(dst []byte, columns []gate.Column, formats []int16, row []any) ([]byte, error) {
+	start := len(dst) + 1
+	dst = append(dst, 'D', 0, 0, 0, 0)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(columns)))
+	for i, column := range columns {
+		var err error
+		if dst, err = appendCell(dst, column.Type, formatOf(formats, i), row[i]); err != nil {
+			return dst[:start-1], err
+		}
+	}
+	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start))
+	return dst, nil
+}
+
+func appendCell(dst []byte, t gate.Type, format int16, value any) ([]byte, error) {
+	if value == nil {
+		return append(dst, 0xff, 0xff, 0xff, 0xff), nil
+	}
+	start := len(dst)
+	dst = append(dst, 0, 0, 0, 0)
+	encode := appendText
+	if format == pgproto3.BinaryFormat {
+		encode = appendBinary
+	}
+	dst, err := encode(dst, t, value)
+	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-4))
+	return dst, err
+}
+
+// formatOf is the format of the i-th value: none given means text, one is for all.
+func formatOf(formats []int16, i int) int16 {
+	switch len(formats) {
+	case 0:
+		return pgproto3.TextFormat
+	case 1:
+		return formats[0]
+	}
+	return formats[i]
+}
+
+func rowDescription(columns []gate.Column, formats []int16) *pgproto3.RowDescription {
+	fields := make([]pgproto3.FieldDescription, len(columns))
+	for i, column := range columns {
+		fields[i] = pgproto3.FieldDescription{
+			Name: []byte(column.Name), DataTypeOID: column.Type.OID, DataTypeSize: column.Type.Size,
+			TypeModifier: -1, Format: formatOf(formats, i),
+		}
+	}
+	return &pgproto3.RowDescription{Fields: fields}
+}
+
+func isEOF(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
+
+// discard reads at most limit bytes, until the end or the reader's deadline.
+func discard(r io.Reader, limit int64) {
+	buffer := make([]byte, 32<<10)
+	for limit > 0 {
+		n, err := r.Read(buffer)
+		if err != nil {
+			return
+		}
+		limit -= int64(n)
+	}
+}
