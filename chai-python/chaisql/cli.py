@@ -126,7 +126,7 @@ def _look(directory: Path) -> tuple[Address, Answer]:
     if not place.is_dir():
         raise NoDirectoryError(f"there is no directory {place}")
     address = published_address(place)
-    return address, ask(address.socket)
+    return address, ask(address)
 
 
 def _absent(directory: Path) -> int:

@@ -17,6 +17,8 @@ NAME = "chai"
 # libpq takes whole seconds, and two at least.
 _LEAST_TIMEOUT = 2
 _HARMLESS = {"PGAPPNAME"}
+# Where libpq has no default of its own and would not take an empty text.
+_NEUTRAL = {"sslcertmode": "disable", "min_protocol_version": "3.0", "max_protocol_version": "3.0"}
 
 
 def dial(address: Address, *, timeout: float, options: dict[str, Any]) -> Connection | None:
@@ -65,18 +67,19 @@ def _environment_undone() -> dict[str, str]:
     """libpq's own defaults for whatever PG* variables would change: they are meant for other servers."""
     present = {name for name in os.environ if name.startswith("PG")} - _HARMLESS
     service = "PGSERVICE" in present  # a service may set any keyword
-    return {
+    undone = {
         option.keyword.decode(): (option.compiled or b"").decode()
         for option in psycopg.pq.Conninfo.get_defaults()
         if option.keyword not in {b"service", b"servicefile"}
         and option.envvar
         and (service or option.envvar.decode() in present)
     }
+    return undone | {keyword: _NEUTRAL[keyword] for keyword in _NEUTRAL.keys() & undone.keys()}
 
 
 def _look(address: Address) -> Presence:
     try:
-        return ask(address.socket).presence
+        return ask(address).presence
     except PermissionError as error:
         raise ServerError(
             f"the server at {address.socket} belongs to another user", path=str(address.socket_dir)

@@ -14,7 +14,7 @@ from typing import Any
 from chaisql import logfile
 from chaisql.address import Address, choose_socket_dir, private_folder, published_address
 from chaisql.dial import Connection, dial
-from chaisql.directory import POLL_SECONDS, prepare, start_lock
+from chaisql.directory import POLL_SECONDS, START_LOCK, prepare, start_lock
 from chaisql.errors import ServerError
 from chaisql.launch import Outcome, Start, command_line, start_detached
 from chaisql.probe import Presence, ask
@@ -22,10 +22,10 @@ from chaisql.probe import Presence, ask
 MEMORY = ":memory:"
 # How long a private server outlives its connection, and how long its only user may take to connect.
 MEMORY_IDLE_SECONDS = 5.0
-HELD = 75
+NOT_A_DATABASE, HELD = 65, 75
 MEANINGS = {
     64: "it does not understand its command line: is CHAISQL_SERVER of another version?",
-    65: "the directory is not a chaisqld database, or it is damaged",
+    NOT_A_DATABASE: "the directory is not a chaisqld database, or it is damaged",
     70: "an internal failure or an unrecoverable error of the disk",
     73: "the directory cannot be created, read or written",
     HELD: "another program holds the directory: end it, or let it serve the directory",
@@ -89,9 +89,18 @@ def _start(directory: Path, *, timeout: float, idle_exit: float | None) -> None:
     log = logfile.open_log(directory)
     written = os.fstat(log).st_size
     start = start_detached(argv, log=log, timeout=timeout)
-    if start.exit_code == HELD and ask(published_address(directory).socket).presence is not Presence.ABSENT:
+    log_tail = logfile.tail(directory, written)
+    if start.exit_code == NOT_A_DATABASE and not written:
+        _take_back(directory)
+    if start.exit_code == HELD and ask(published_address(directory)).presence is not Presence.ABSENT:
         return
-    check_start(start, directory, timeout=timeout, log_tail=logfile.tail(directory, written))
+    check_start(start, directory, timeout=timeout, log_tail=log_tail)
+
+
+def _take_back(directory: Path) -> None:
+    """Remove what was put into a directory that turned out to be somebody else's."""
+    for name in (START_LOCK, logfile.NAME):
+        (directory / name).unlink(missing_ok=True)
 
 
 def _ending(exit_code: int | None) -> str:

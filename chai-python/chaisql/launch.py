@@ -14,6 +14,8 @@ from chaisql.errors import ServerError
 from chaisql.locate import find_server
 
 READY = b"ready\n"
+# How long a process that gave up its ready pipe may take to end.
+ENDING_SECONDS = 5.0
 # A shell between us and the server: when it ends, the server is no child of ours, so that it never becomes
 # our zombie nor meets the host's SIGCHLD handling. Forking twice ourselves would be unsafe beside threads.
 # The shell stays only until told: `wait` makes it hand on the exit code of a server that died.
@@ -132,7 +134,7 @@ def _popen(
 
 def _exit_code(shell: "subprocess.Popen[bytes]") -> int | None:
     try:
-        code = shell.wait(timeout=5)
+        code = shell.wait(timeout=ENDING_SECONDS)
     except subprocess.TimeoutExpired:  # it closed its ready pipe and runs on
         shell.kill()
         shell.wait()

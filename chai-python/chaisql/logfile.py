@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from chaisql.errors import ServerError
+
 NAME = "chaisqld.log"
 KEEP_BYTES = 1024 * 1024
 TAIL_LINES = 10
@@ -25,7 +27,10 @@ def open_log(directory: Path) -> int:
 
 
 def _open(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ServerError(f"cannot write the log {path}: {error.strerror}", path=str(path)) from error
 
 
 def tail(directory: Path, start: int = 0) -> str:

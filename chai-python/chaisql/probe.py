@@ -10,6 +10,8 @@ import struct
 import sys
 from dataclasses import dataclass
 
+from chaisql.address import Address, fits_socket
+
 CANNOT_CONNECT_NOW = "57P03"
 ADMIN_SHUTDOWN = "57P01"
 _PARAMETERS = b"user\0chai\0database\0chai\0application_name\0chaisql probe\0\0"
@@ -37,12 +39,14 @@ class Answer:
     message: str = ""
 
 
-def ask(path: str, *, timeout: float = 2.0) -> Answer:
-    """Who listens at the socket *path*; takes *timeout* seconds at most for each step."""
+def ask(address: Address, *, timeout: float = 2.0) -> Answer:
+    """Who listens at *address*; takes *timeout* seconds at most for each step."""
+    if not fits_socket(address.socket_dir):  # nobody can
+        return Answer(presence=Presence.ABSENT)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(timeout)
         try:
-            sock.connect(path)
+            sock.connect(address.socket)
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             return Answer(presence=Presence.ABSENT)
         except (BlockingIOError, TimeoutError):

@@ -127,7 +127,7 @@ class Server:
         """Start it in a directory that nobody serves."""
         prepare(directory)
         with start_lock(directory, timeout=self._start_timeout):
-            answer = ask(published_address(directory).socket)
+            answer = ask(published_address(directory))
             if answer.presence is Presence.SERVING:
                 raise ServerError(
                     f"process {answer.pid} serves {directory} already: connect to that server or stop it",

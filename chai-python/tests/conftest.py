@@ -1,0 +1,70 @@
+"""What the tests share: throwaway directories, and the real server's process as the kernel sees it."""
+
+import os
+import selectors
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from chaisql.address import published_address
+from chaisql.probe import ask
+from chaisql.process import end
+
+PidOf = Callable[["psycopg.Connection[object]"], int]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    """A database directory that is not there yet; its server is stopped afterwards."""
+    path = tmp_path / "data"
+    yield path
+    if pid := ask(published_address(path.resolve())).pid:
+        assert end(pid, timeout=15)
+
+
+@pytest.fixture
+def pid_of() -> PidOf:
+    """The server process at the other end of a connection."""
+
+    def find(connection: "psycopg.Connection[object]") -> int:
+        with socket.socket(fileno=os.dup(connection.fileno())) as sock:
+            raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        return int.from_bytes(raw[:4], sys.byteorder)
+
+    return find
+
+
+@pytest.fixture
+def wait_gone() -> Callable[[int], None]:
+    """Wait until a process has ended; fails after ten seconds."""
+
+    def wait(pid: int) -> None:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, selectors.EVENT_READ)
+            events = selector.select(10)
+        os.close(descriptor)
+        assert events, f"process {pid} still runs after 10 s"
+
+    return wait
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Make a shell script that takes the server's place."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "server.sh"
+        path.write_text("#!/bin/sh\n" + text)
+        path.chmod(0o700)
+        monkeypatch.setenv("CHAISQL_SERVER", str(path))
+        return path
+
+    return write

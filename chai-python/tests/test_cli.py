@@ -1,0 +1,112 @@
+"""The command line, as a person or a supervisor runs it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import chaisql
+from chaisql import cli
+from chaisql.probe import Presence, ask
+from chaisql.address import Address
+
+
+def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "chaisql", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_status_and_stop_follow_a_server(directory: Path) -> None:
+    chaisql.connect(directory).close()
+    status = run("status", directory)
+    assert status.returncode == 0
+    assert re.fullmatch(
+        rf"the server answers: pid \d+, version {chaisql.VERSION}, socket {directory}/.s.PGSQL.5432\n",
+        status.stdout,
+    )
+    stopped = run("stop", directory)
+    assert (stopped.returncode, stopped.stderr) == (0, "")
+    assert re.fullmatch(r"stopped chaisqld \d+\n", stopped.stdout)
+    for command in ("status", "stop"):
+        done = run(command, directory)
+        assert (done.returncode, done.stdout) == (3, f"no server runs for {directory}\n")
+
+
+def test_serve_runs_in_the_foreground_until_told(directory: Path, wait_gone: Callable[[int], None]) -> None:
+    command = [sys.executable, "-m", "chaisql", "serve", str(directory)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "ready" in line:
+                break
+        assert ask(Address(socket_dir=directory)).pid == process.pid
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=15)
+    assert process.returncode == 0
+
+
+def test_serve_says_why_it_cannot(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").touch()
+    done = run("serve", tmp_path)
+    assert done.returncode == 65
+    assert str(tmp_path) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_versions_are_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["version"]) == 0
+    package, server = capsys.readouterr().out.splitlines()
+    assert package == f"chai-python {chaisql.VERSION}"
+    assert server == f"chaisqld {chaisql.VERSION} ({chaisql.find_server()})"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--wrong"], 64, "--wrong"),
+        (["stop"], 64, "DIRECTORY"),
+        (["stop", "x", "--timeout", "0"], 64, "--timeout"),
+        (["serve", "x", "--log-level", "loud"], 64, "--log-level"),
+        (["status", "/nonexistent/data"], 66, "there is no directory /nonexistent/data"),
+        (["serve", "/nonexistent/data"], 70, "there is no directory /nonexistent; create it first"),
+        (["status", __file__], 64, "is a file"),
+    ],
+)
+def test_mistakes_are_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, message: str
+) -> None:
+    assert cli.main(arguments) == code
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("chaisql: ")
+    assert error.count("\n") == 1
+
+
+def test_a_missing_server_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAISQL_SERVER", "/nonexistent/chaisqld")
+    assert cli.main(["version"]) == 70
+    assert capsys.readouterr().err == (
+        "chaisql: CHAISQL_SERVER names /nonexistent/chaisqld, which is not an executable file\n"
+    )
+
+
+def test_a_server_that_does_not_stop_in_time(
+    directory: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with chaisql.Server(directory) as server:
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            monkeypatch.setattr("chaisql.cli.ask", lambda address: ask(address, timeout=0.2))
+            assert cli.main(["stop", str(directory), "--timeout", "0.2"]) == 75
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+    assert re.fullmatch(r"chaisql: chaisqld \d+ still runs after 0.2 s\n", capsys.readouterr().err)
+    assert ask(Address(socket_dir=directory)).presence is Presence.ABSENT
