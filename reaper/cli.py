@@ -5,8 +5,9 @@ import dataclasses
 import json
 import logging
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial, reduce
+from types import FrameType
 from typing import Any
 
 import click
@@ -144,12 +145,14 @@ def _print_waiting(store: str, *, as_json: bool, timeout: float) -> None:
 
 
 @contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[Stop]:
+def _stopped_by_signals() -> Generator[Stop, None, None]:
     """Yield a stop request that SIGTERM and SIGINT set."""
     stop = Stop()
-    before = {
-        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)
-    }
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:

@@ -112,8 +112,9 @@ class Reaper:
             run = self.run_once()
         except SessionError as error:
             delay = self._backoff.failed()
-            log.warning("the store failed: %s; next try in %.1f s", error, delay)
-            self._supervisor.status(f"the store failed, next try in {delay:.1f} s: {error}")
+            reason = " ".join(str(error).split())  # drivers quote several lines, a log has one
+            log.warning("the store failed: %s; next try in %.1f s", reason, delay)
+            self._supervisor.status(f"the store failed, next try in {delay:.1f} s: {reason}")
             return delay
         self._backoff.succeeded()
         log.info("%s", run)

@@ -9,10 +9,11 @@ import pytest
 from click.testing import CliRunner
 from webtest import TestApp
 
+import wsgi_chaisession
 import wsgi_chaisession.cli
 from chaisql.cli import main as chaisql_main
 from reaper.cli import reaper
-from wsgi_chaisession import SessionMiddleware
+from wsgi_chaisession import ChaiStore, SessionMiddleware
 from wsgi_chaisession.testing import MemoryStore
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,8 +39,24 @@ def run(source: str) -> dict[str, Any]:
     return names
 
 
-def test_the_first_program_counts_visits(somewhere: Path) -> None:
+@pytest.fixture
+def stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[ChaiStore]]:
+    """The stores that a program makes, so that they can be closed behind it."""
+    made: list[ChaiStore] = []
+
+    def make(path: str) -> ChaiStore:
+        made.append(ChaiStore(path))
+        return made[-1]
+
+    monkeypatch.setattr(wsgi_chaisession, "ChaiStore", make)
+    yield made
+    for store in made:
+        store.close()
+
+
+def test_the_first_program_counts_visits(somewhere: Path, stores: list[ChaiStore]) -> None:
     names = run(blocks("python")[0])
+    assert len(stores) == 1
     browser = TestApp(names["application"])
     assert browser.get("/").text == "Visit number 1"
     assert browser.get("/").text == "Visit number 2"
@@ -63,7 +80,10 @@ def test_the_second_block_logs_in_flashes_and_logs_out() -> None:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [body]
 
-    browser = TestApp(SessionMiddleware(app, MemoryStore()))
+    store = MemoryStore()
+    sessions = SessionMiddleware(app, store)
+    sessions.clock = store.clock
+    browser = TestApp(sessions)
     browser.get("/in")
     assert browser.get("/next").text == "(['Welcome, Ada.'], 3)"
     assert browser.get("/next").text == "([], 3)"

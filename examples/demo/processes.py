@@ -12,7 +12,7 @@ import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -21,7 +21,7 @@ News = queue.SimpleQueue[str | None]  # the name of a program that ended; None: 
 
 
 @contextlib.contextmanager
-def stop_signals() -> Iterator[News]:
+def stop_signals() -> Generator[News, None, None]:
     """Turn SIGINT, SIGTERM and SIGHUP into news; ``SimpleQueue.put`` may be called from a signal handler."""
     news: News = queue.SimpleQueue()
     before = {number: signal.signal(number, lambda *_: news.put(None)) for number in STOP_SIGNALS}
