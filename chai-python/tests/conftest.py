@@ -14,7 +14,7 @@ from chaisql.address import published_address
 from chaisql.probe import ask
 from chaisql.process import end
 
-PidOf = Callable[["psycopg.Connection[object]"], int]
+PidOf = Callable[[psycopg.Connection[object]], int]
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 def pid_of() -> PidOf:
     """The server process at the other end of a connection."""
 
-    def find(connection: "psycopg.Connection[object]") -> int:
+    def find(connection: psycopg.Connection[object]) -> int:
         with socket.socket(fileno=os.dup(connection.fileno())) as sock:
             raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         return int.from_bytes(raw[:4], sys.byteorder)

@@ -18,7 +18,7 @@ from chaisql.address import (
     published_address,
 )
 
-PidOf = Callable[["psycopg.Connection[object]"], int]
+PidOf = Callable[[psycopg.Connection[object]], int]
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 
 import chaisql
 from chaisql import cli
-from chaisql.probe import Presence, ask
 from chaisql.address import Address
+from chaisql.probe import Presence, ask
 
 
 def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":

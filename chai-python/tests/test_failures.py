@@ -1,4 +1,4 @@
-"""Bad input and bad luck: one clear error that names the path and what to do, within the time that was given."""
+"""Bad input and bad luck: one clear error that names the path and what to do, in the time that was given."""
 
 import fcntl
 import os

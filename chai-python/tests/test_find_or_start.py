@@ -1,5 +1,6 @@
 """One server for everybody who wants a directory, whatever becomes of it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ import pytest
 import chaisql
 from chaisql.directory import start_lock
 
-PidOf = Callable[["psycopg.Connection[object]"], int]
+PidOf = Callable[[psycopg.Connection[object]], int]
 RACERS = Path(__file__).with_name("racers.py")
 CREATE = "CREATE TABLE IF NOT EXISTS notes (id BIGINT PRIMARY KEY, body TEXT NOT NULL)"
 
@@ -143,10 +144,8 @@ def test_parent_and_forked_child_use_the_same_server(directory: Path) -> None:
 def test_a_process_forked_during_a_start_does_not_keep_the_start_lock(tmp_path: Path) -> None:
     with start_lock(tmp_path) as held:
         assert held
-        # keeps a copy of the descriptor, as a fork of a worker at this moment would
-        child = subprocess.Popen(
-            ["sleep", "60"], pass_fds=[int(fd) for fd in os.listdir("/proc/self/fd") if points_to_lock(fd)]
-        )
+        # keeps a copy of the descriptor, as a worker forked at this moment would
+        child = subprocess.Popen(["sleep", "60"], pass_fds=locks_of_this_process())
     try:
         with start_lock(tmp_path) as held:
             assert held
@@ -168,11 +167,13 @@ def parent_of(pid: int) -> int:
 
 
 def open_files(pid: int) -> set[str]:
-    return {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    return {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
 
 
-def points_to_lock(descriptor: str) -> bool:
-    try:
-        return os.readlink(f"/proc/self/fd/{descriptor}").endswith("start.lock")
-    except FileNotFoundError:
-        return False
+def locks_of_this_process() -> list[int]:
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the descriptor of this very listing
+            if entry.readlink().name == "start.lock":
+                found.append(int(entry.name))
+    return found

@@ -1,5 +1,6 @@
 """Command lines and logs of servers."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def test_seconds_are_written_as_go_reads_them(seconds: float, text: str) -> None
 
 def test_a_log_is_appended_to(tmp_path: Path) -> None:
     for line in (b"one\n", b"two\n"):
-        with open(logfile.open_log(tmp_path), "wb") as log:
+        with os.fdopen(logfile.open_log(tmp_path), "wb") as log:
             log.write(line)
     assert logfile.tail(tmp_path) == "one\ntwo"
     assert logfile.tail(tmp_path, 4) == "two"
@@ -28,7 +29,7 @@ def test_a_log_is_appended_to(tmp_path: Path) -> None:
 def test_a_large_log_makes_room(tmp_path: Path) -> None:
     path = tmp_path / "chaisqld.log"
     path.write_bytes(b"x" * (logfile.KEEP_BYTES + 1))
-    with open(logfile.open_log(tmp_path), "wb") as log:
+    with os.fdopen(logfile.open_log(tmp_path), "wb") as log:
         log.write(b"new\n")
     assert logfile.tail(tmp_path) == "new"
     assert (tmp_path / "chaisqld.log.1").stat().st_size == logfile.KEEP_BYTES + 1

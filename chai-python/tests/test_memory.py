@@ -10,7 +10,7 @@ import pytest
 
 import chaisql
 
-PidOf = Callable[["psycopg.Connection[object]"], int]
+PidOf = Callable[[psycopg.Connection[object]], int]
 
 
 @pytest.fixture(autouse=True)

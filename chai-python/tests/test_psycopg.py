@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,7 +12,8 @@ import chaisql
 
 CREATE = """
     CREATE TABLE IF NOT EXISTS items (
-        id BIGINT PRIMARY KEY, name TEXT NOT NULL, data BYTEA, price DOUBLE PRECISION, sold BOOLEAN, at TIMESTAMP
+        id BIGINT PRIMARY KEY, name TEXT NOT NULL, data BYTEA,
+        price DOUBLE PRECISION, sold BOOLEAN, at TIMESTAMP
     )
 """
 INSERT = "INSERT INTO items (id, name) VALUES (%s, %s)"
