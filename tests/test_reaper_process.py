@@ -117,8 +117,7 @@ def test_once_as_json(store: ChaiStore, directory: Path) -> None:
     done = reaper("once", directory, "--json")
     summary = json.loads(done.stdout)
     assert summary.pop("seconds") > 0
-    assert summary == {"deleted": 2, "batches": 2, "complete": False} or summary["complete"]
-    assert summary["deleted"] == 2
+    assert summary == {"deleted": 2, "batches": 2, "complete": True}
 
 
 def test_a_dry_run_counts_and_deletes_nothing(store: ChaiStore, directory: Path) -> None:
@@ -155,6 +154,19 @@ def test_cleanup(store: ChaiStore, directory: Path, background: Callable[..., Ba
     eventually(lambda: (status := store.reaper_status()) and status.deleted == 1)
     assert store.count_expired() == 0
     assert started.stop()[0] == 0
+
+
+def test_once_that_is_stopped_says_what_it_did(store: ChaiStore, directory: Path) -> None:
+    add(store, "old", 400, seconds=-5)
+    command = [sys.executable, "-m", "reaper", "once", str(directory), "--json", "--pause", "10s"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        eventually(lambda: store.count_expired() < 400)
+        process.terminate()
+        output, _ = process.communicate(timeout=5)
+    assert process.returncode == 0
+    summary = json.loads(output)
+    assert (summary["deleted"], summary["complete"]) == (1, False)
+    assert store.count_expired() == 399
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
@@ -200,9 +212,6 @@ def test_two_reapers_at_once_delete_each_session_once(store: ChaiStore, director
     assert [run.returncode for run in runs] == [0, 0]
     assert sum(json.loads(run.stdout)["deleted"] for run in runs) == 200
     assert store.count() == 5
-    status = store.reaper_status()
-    assert status is not None
-    assert (status.runs, status.deleted) == (2, 200)
 
 
 def test_writers_lose_nothing_while_the_reaper_runs(
@@ -339,51 +348,6 @@ def test_run_waits_for_a_store_that_is_down(background: Callable[..., Background
     assert "next try in " in line
     assert started.process.poll() is None
     assert started.stop()[0] == 0
-
-
-@pytest.mark.parametrize("command", ["run", "once"])
-@pytest.mark.parametrize("kind", ["missing", "file", "empty", "scheme"])
-def test_what_cannot_be_a_store_is_refused_and_left_as_it_is(tmp_path: Path, kind: str, command: str) -> None:
-    target = tmp_path / "target"
-    if kind == "file":
-        target.write_text("a file")
-    if kind == "empty":
-        target.mkdir()
-    name = "mysql://host/db" if kind == "scheme" else str(target)
-    done = reaper(command, name)
-    assert done.returncode == 78
-    assert done.stderr.count("\n") == 1
-    assert name.partition("host")[0] in done.stderr
-    assert not (target.is_dir() and list(target.iterdir()))
-    assert target.exists() == (kind in {"file", "empty"})
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "Missing command"),
-        (["once"], "Missing argument 'STORE'"),
-        (["sweep"], "No such command 'sweep'"),
-        (["run", "db", "--interval", "soon"], "'soon' is not a duration"),
-        (["run", "db", "--interval", "5"], "'5' is not a duration: write a number and its unit"),
-        (["once", "db", "--max-hold", "0"], "must be more than 0"),
-        (["once", "db", "--batch-rows", "0"], "is not in the range"),
-        (["once", "db", "--fast"], "No such option"),
-    ],
-)
-def test_wrong_usage_is_one_line_and_64(arguments: list[str], message: str) -> None:
-    done = reaper(*arguments, CHAISESSION_STORE="")
-    assert done.returncode == 64
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
-
-
-def test_the_help_tells_the_exit_codes() -> None:
-    for arguments in (["--help"], ["run", "--help"], ["once", "--help"]):
-        done = reaper(*arguments)
-        assert done.returncode == 0
-        for code in ("0", "64", "70", "75", "78"):
-            assert f"\n    {code} " in done.stdout or f"\n  {code} " in done.stdout
 
 
 def test_a_thread_may_stop_a_reaper_in_code(store: ChaiStore) -> None:

@@ -11,7 +11,6 @@ import click
 from wsgi_chaisession.chai import ChaiStore
 from wsgi_chaisession.errors import SessionError, StoreError
 from wsgi_chaisession.store import ReaperStatus
-from wsgi_chaisession.store import ReaperStatus
 
 URL_SCHEMES = ("postgresql://", "postgres://")
 CHAI_DATA = "pebble"  # the folder in which Chai keeps its files

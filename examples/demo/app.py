@@ -90,7 +90,7 @@ def guests() -> Response:
     """Make sessions that nobody will come back for, as crawlers do, so that the reaper has work."""
     expiry = datetime.now(UTC) + settings.GUEST_LIFETIME
     for _ in range(settings.GUESTS):
-        store.insert(hash_token(generate()), b"{}", expiry)
+        store.insert(hash_token(generate()), b"guest", expiry)
     current_session().flash(
         f"Made {settings.GUESTS} guest sessions; they expire in {settings.GUEST_LIFETIME.seconds} seconds."
     )

@@ -1,0 +1,75 @@
+"""The reaper's command line: what it refuses, how it says so, and with which exit code."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reaper.cli import main
+
+
+@pytest.mark.parametrize("command", ["run", "once"])
+@pytest.mark.parametrize("kind", ["missing", "file", "empty", "scheme"])
+def test_what_cannot_be_a_store_is_refused_and_left_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, command: str
+) -> None:
+    target = tmp_path / "target"
+    if kind == "file":
+        target.write_text("a file")
+    if kind == "empty":
+        target.mkdir()
+    name = "mysql://host/db" if kind == "scheme" else str(target)
+    assert main([command, name]) == 78
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1
+    assert name.partition("host")[0] in errors
+    assert not (target.is_dir() and list(target.iterdir()))
+    assert target.exists() == (kind in {"file", "empty"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Missing command"),
+        (["once"], "Missing argument 'STORE'"),
+        (["sweep"], "No such command 'sweep'"),
+        (["run", "db", "--interval", "soon"], "'soon' is not a duration"),
+        (["run", "db", "--interval", "5"], "'5' is not a duration: write a number and its unit"),
+        (["once", "db", "--max-hold", "0"], "must be more than 0"),
+        (["once", "db", "--batch-rows", "0"], "is not in the range"),
+        (["once", "db", "--fast"], "No such option"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_64(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    monkeypatch.delenv("CHAISESSION_STORE", raising=False)
+    assert main(arguments) == 64
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["once", "--help"]])
+def test_the_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert main(arguments) == 0
+    told = re.findall(r"^ +(\d+)  ", capsys.readouterr().out, re.MULTILINE)
+    assert told == ["0", "64", "70", "75", "78"]
+
+
+def test_an_internal_failure_is_one_line_and_70(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "pebble").mkdir()
+    monkeypatch.setattr("reaper.cli.Reaper", lambda *_, **__: 1 / 0)
+    assert main(["once", str(tmp_path)]) == 70
+    message = "chaisession-reaper: internal failure: ZeroDivisionError: division by zero\n"
+    assert capsys.readouterr().err == message
+
+
+def test_as_a_module_it_is_the_same_program() -> None:
+    command = [sys.executable, "-m", "reaper", "run", "db", "--interval", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "chaisession-reaper: disabled (--interval 0)\n")
