@@ -52,6 +52,7 @@ test-server: $(READY) ## run the Go tests alone
 	fi
 
 venv: $(READY) ## make .venv and build the server, which the others do when needed
+	@echo "$(VENV) is ready"
 
 lint: lint-python lint-server ## check style, types and suspicious code
 
