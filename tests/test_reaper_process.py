@@ -19,6 +19,7 @@ import pytest
 
 from chaisql.address import published_address
 from chaisql.cli import main as chaisql_main
+from chaisql.probe import Presence, ask
 from wsgi_chaisession import ChaiStore
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -287,10 +288,12 @@ def test_between_runs_the_server_may_leave(
     """The reaper keeps no connection, so a server with nobody else to serve ends itself."""
     store.close()
     chaisql_main(["stop", str(directory)])
-    server = [sys.executable, "-m", "chaisql", "serve", str(directory), "--idle-exit", "1"]
+    server = [sys.executable, "-m", "chaisql", "serve", str(directory), "--idle-exit", "5"]
     with subprocess.Popen(server, stderr=subprocess.DEVNULL) as process:
+        eventually(lambda: published_address(directory).pid == process.pid)
         started = background(directory, "--interval", "1h")
         assert process.wait(DEADLINE) == 0
+    assert ask(published_address(directory).socket).presence is Presence.ABSENT
     assert started.process.poll() is None
     assert "deleted 0 expired sessions" in started.stop()[1]
 
