@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"runtime"
@@ -128,8 +129,10 @@ func (c *conn) receive() (pgproto3.FrontendMessage, error) {
 		return nil, errAdminShutdown
 	case isTimeout(err):
 		return nil, errIdleTransaction
-	case errors.As(err, &network), isEOF(err):
+	case errors.As(err, &network), errors.Is(err, io.ErrUnexpectedEOF): // also between messages
 		return nil, errOver
+	case errors.Is(err, io.EOF): // of the message's body, while it was decoded
+		return nil, violation("invalid message format: a message ends before its last field").AsFatal()
 	}
 	return nil, violation("%w", err).AsFatal()
 }

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"encoding/binary"
-	"errors"
 	"io"
 
 	"chaisqld/gate"
@@ -104,8 +103,6 @@ func rowDescription(columns []gate.Column, formats []int16) *pgproto3.RowDescrip
 	}
 	return &pgproto3.RowDescription{Fields: fields}
 }
-
-func isEOF(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
 // discard reads at most limit bytes, until the end or the reader's deadline.
 func discard(r io.Reader, limit int64) {

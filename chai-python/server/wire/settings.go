@@ -49,9 +49,11 @@ func (s *settings) set(name string, words []string) error {
 	if known.accept == nil {
 		return pgerr.New(cantChangeRuntimeParam, "parameter %q cannot be changed", known.name)
 	}
-	value, err := known.accept(strings.Join(words, ", "))
-	if err != nil {
-		return asError(err).WithDetail("Setting: " + known.name + ".")
+	written := strings.Join(words, ", ")
+	value, ok := known.accept(written)
+	if !ok {
+		return pgerr.New(pgerr.InvalidParameterValue, "invalid value for parameter %q: %q", known.name, written).
+			WithHint("Supported: " + known.want + ".")
 	}
 	s.assign(name, value)
 	return nil

@@ -7,51 +7,67 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"chaisqld/pgerr"
 )
 
 const cantChangeRuntimeParam = "55P02"
 
-// setting is one run-time parameter. accept turns what a client writes into
-// the value that SHOW gives; nil: clients cannot change it.
+// setting is one run-time parameter.
 type setting struct {
 	name     string // as PostgreSQL spells it
 	value    string
 	reported bool
-	accept   func(string) (string, error)
-	about    string
+	kind
+	about string
 }
+
+// kind is what a parameter can be set to. accept turns what a client writes
+// into the value that SHOW gives; nil: clients cannot change it.
+type kind struct {
+	accept func(string) (value string, ok bool)
+	want   string // what accept takes, in words
+}
+
+var (
+	fixed     = kind{}
+	anyText   = kind{acceptName, "any text"}
+	boolean   = kind{acceptBool, "on, off"}
+	utf8Only  = kind{acceptEncoding, "UTF8"}
+	isoOnly   = kind{acceptDateStyle, "ISO, with MDY, DMY or YMD"}
+	utcOnly   = kind{acceptTimeZone, "UTC"}
+	timeout   = kind{acceptTimeout, "milliseconds, or a number with us, ms, s, min, h or d"}
+	noTimeout = kind{acceptNoTimeout, "0"}
+	digits    = kind{acceptInteger(-15, 3), "-15 to 3"}
+)
 
 // knownSettings are those that clients ask for or set by themselves. Where a
 // value would have to change what the server does and does not, it is refused.
 var knownSettings = byLowerName([]setting{
-	{"application_name", "", true, acceptName, "Name of the client, for the server's log."},
+	{"application_name", "", true, anyText, "Name of the client, for the server's log."},
 	{"bytea_output", "hex", false, oneOf("hex"), "Text format of bytea."},
-	{"client_encoding", "UTF8", true, acceptEncoding, "Encoding of the client: no conversion from or to UTF-8 happens."},
+	{"client_encoding", "UTF8", true, utf8Only, "Encoding of the client: no conversion from or to UTF-8 happens."},
 	{"client_min_messages", "notice", false, oneOf("notice", "debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "info", "warning", "error"), "Least severity of notices sent."},
-	{"DateStyle", "ISO, MDY", true, acceptDateStyle, "Format of dates: always ISO."},
+	{"DateStyle", "ISO, MDY", true, isoOnly, "Format of dates: always ISO."},
 	{"default_transaction_isolation", "read committed", false, oneOf("read committed", "read uncommitted", "repeatable read", "serializable"), "Isolation of new transactions."},
-	{"default_transaction_read_only", "off", true, acceptBool, "Whether new transactions are read-only."},
-	{"extra_float_digits", "1", false, acceptInteger(-15, 3), "Floats are always given in their shortest exact form."},
-	{"idle_in_transaction_session_timeout", "0", false, acceptNoTimeout, "Only the server's own limit is in effect."},
-	{"in_hot_standby", "off", true, nil, "Never: there is one server."},
-	{"integer_datetimes", "on", true, nil, "Timestamps are 64-bit integers."},
+	{"default_transaction_read_only", "off", true, boolean, "Whether new transactions are read-only."},
+	{"extra_float_digits", "1", false, digits, "Floats are always given in their shortest exact form."},
+	{"idle_in_transaction_session_timeout", "0", false, noTimeout, "Only the server's own limit is in effect."},
+	{"in_hot_standby", "off", true, fixed, "Never: there is one server."},
+	{"integer_datetimes", "on", true, fixed, "Timestamps are 64-bit integers."},
 	{"IntervalStyle", "postgres", true, oneOf("postgres", "postgres_verbose", "sql_standard", "iso_8601"), "There are no intervals."},
-	{"is_superuser", "off", true, nil, "Never."},
-	{"lock_timeout", "0", false, acceptNoTimeout, "Only the server's own limit is in effect."},
-	{"max_identifier_length", "63", false, nil, "As PostgreSQL."},
+	{"is_superuser", "off", true, fixed, "Never."},
+	{"lock_timeout", "0", false, noTimeout, "Only the server's own limit is in effect."},
+	{"max_identifier_length", "63", false, fixed, "As PostgreSQL."},
 	{"search_path", `"$user", public`, false, oneOf(`"$user", public`, `$user, public`, "public"), "There is one schema."},
-	{"server_encoding", "UTF8", true, nil, "Encoding of the database."},
-	{"server_version", "", true, nil, "Version of PostgreSQL whose protocol and grammar are followed."},
-	{"server_version_num", "150000", false, nil, "The same as a number."},
-	{"session_authorization", "", true, nil, "User of this session."},
+	{"server_encoding", "UTF8", true, fixed, "Encoding of the database."},
+	{"server_version", "", true, fixed, "Version of PostgreSQL whose protocol and grammar are followed."},
+	{"server_version_num", "150000", false, fixed, "The same as a number."},
+	{"session_authorization", "", true, fixed, "User of this session."},
 	{"standard_conforming_strings", "on", true, oneOf("on"), "Backslashes in strings are ordinary characters."},
-	{"statement_timeout", "0", false, acceptTimeout, "Longest time for a round trip's statements."},
+	{"statement_timeout", "0", false, timeout, "Longest time for a round trip's statements."},
 	{"synchronous_commit", "on", false, oneOf("on", "off", "local", "remote_write", "remote_apply"), "Commits always wait for the disk."},
-	{"TimeZone", "UTC", true, acceptTimeZone, "Time zone: always UTC."},
-	{"transaction_isolation", "read committed", false, nil, "Isolation of the current transaction."},
-	{"transaction_read_only", "off", false, nil, "Whether the current transaction is read-only."},
+	{"TimeZone", "UTC", true, utcOnly, "Time zone: always UTC."},
+	{"transaction_isolation", "read committed", false, fixed, "Isolation of the current transaction."},
+	{"transaction_read_only", "off", false, fixed, "Whether the current transaction is read-only."},
 })
 
 // reportedSettings are told to the client at the start and when they change.
@@ -67,25 +83,21 @@ func byLowerName(list []setting) map[string]setting {
 	return m
 }
 
-func refused(value, want string) error {
-	return pgerr.New(pgerr.InvalidParameterValue, "invalid value for parameter: %q", value).WithHint("Supported: " + want + ".")
-}
-
 // oneOf accepts the given words, in any case.
-func oneOf(words ...string) func(string) (string, error) {
-	return func(value string) (string, error) {
-		for _, w := range words {
-			if strings.EqualFold(w, value) {
-				return w, nil
-			}
+func oneOf(words ...string) kind {
+	accept := func(value string) (string, bool) {
+		i := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, value) })
+		if i < 0 {
+			return "", false
 		}
-		return "", refused(value, strings.Join(words, ", "))
+		return words[i], true
 	}
+	return kind{accept, strings.Join(words, ", ")}
 }
 
 // acceptName keeps what is printable ASCII, as PostgreSQL does with names that
 // end up in logs.
-func acceptName(value string) (string, error) {
+func acceptName(value string) (string, bool) {
 	const limit = 63
 	clean := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || r == utf8.RuneError {
@@ -93,81 +105,81 @@ func acceptName(value string) (string, error) {
 		}
 		return r
 	}, value)
-	return clean[:min(len(clean), limit)], nil
+	return clean[:min(len(clean), limit)], true
 }
 
-func acceptBool(value string) (string, error) {
+func acceptBool(value string) (string, bool) {
 	on, ok := parseBool(value)
 	switch {
 	case !ok:
-		return "", refused(value, "on, off")
+		return "", false
 	case on:
-		return "on", nil
+		return "on", true
 	}
-	return "off", nil
+	return "off", true
 }
 
-func acceptEncoding(value string) (string, error) {
+func acceptEncoding(value string) (string, bool) {
 	switch strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(value)) {
 	case "utf8", "unicode":
-		return "UTF8", nil
+		return "UTF8", true
 	case "sqlascii": // what libraries ask for in the C locale: no conversion, which is what happens
-		return "SQL_ASCII", nil
+		return "SQL_ASCII", true
 	}
-	return "", refused(value, "UTF8")
+	return "", false
 }
 
 // acceptDateStyle takes ISO with any order of day and month, which matters only
 // to input formats that are not understood anyway.
-func acceptDateStyle(value string) (string, error) {
+func acceptDateStyle(value string) (string, bool) {
 	style, order, both := strings.Cut(strings.ToUpper(strings.ReplaceAll(value, " ", "")), ",")
 	if style == "ISO" && !both {
-		return "ISO, MDY", nil
+		return "ISO, MDY", true
 	}
 	if style == "ISO" && slices.Contains([]string{"MDY", "DMY", "YMD"}, order) {
-		return "ISO, " + order, nil
+		return "ISO, " + order, true
 	}
-	return "", refused(value, "ISO, with MDY, DMY or YMD")
+	return "", false
 }
 
-func acceptTimeZone(value string) (string, error) {
+func acceptTimeZone(value string) (string, bool) {
 	switch strings.ToLower(value) {
 	case "utc", "etc/utc", "gmt", "etc/gmt", "zulu", "z", "0", "+00", "+00:00", "-00":
-		return "UTC", nil
+		return "UTC", true
 	}
-	return "", refused(value, "UTC")
+	return "", false
 }
 
-func acceptInteger(least, most int) func(string) (string, error) {
-	return func(value string) (string, error) {
+func acceptInteger(least, most int) func(string) (string, bool) {
+	return func(value string) (string, bool) {
 		n, err := strconv.Atoi(strings.TrimSpace(value))
 		if err != nil || n < least || n > most {
-			return "", refused(value, strconv.Itoa(least)+" to "+strconv.Itoa(most))
+			return "", false
 		}
-		return strconv.Itoa(n), nil
+		return strconv.Itoa(n), true
 	}
 }
 
 // acceptTimeout takes milliseconds, or a number with one of PostgreSQL's units.
-func acceptTimeout(value string) (string, error) {
+func acceptTimeout(value string) (string, bool) {
 	d, ok := timeoutValue(value)
 	if !ok {
-		return "", refused(value, "milliseconds, or a number with us, ms, s, min, h or d")
+		return "", false
 	}
 	if d%time.Second == 0 && d > 0 {
-		return strconv.FormatInt(int64(d/time.Second), 10) + "s", nil
+		return strconv.FormatInt(int64(d/time.Second), 10) + "s", true
 	}
 	if d == 0 {
-		return "0", nil
+		return "0", true
 	}
-	return strconv.FormatInt(int64(d/time.Millisecond), 10) + "ms", nil
+	return strconv.FormatInt(int64(d/time.Millisecond), 10) + "ms", true
 }
 
-func acceptNoTimeout(value string) (string, error) {
+func acceptNoTimeout(value string) (string, bool) {
 	if d, ok := timeoutValue(value); !ok || d != 0 {
-		return "", refused(value, "0")
+		return "", false
 	}
-	return "0", nil
+	return "0", true
 }
 
 var timeoutUnits = []struct {
