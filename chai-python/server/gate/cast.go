@@ -29,13 +29,13 @@ func parseText(s string, t Type) (any, error) {
 		return nil, bad()
 	case intFamily:
 		n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
-		if err != nil && isRange(err) {
-			return nil, pgerr.New(pgerr.NumericValueOutOfRange, "value \"%s\" is out of range for type %s", shorten(s), t.Name)
-		}
-		if err != nil {
+		if err != nil && !isRange(err) {
 			return nil, bad()
 		}
-		return inRange(n, t)
+		if _, narrow := inRange(n, t); err != nil || narrow != nil {
+			return nil, pgerr.New(pgerr.NumericValueOutOfRange, "value \"%s\" is out of range for type %s", shorten(s), t.Name)
+		}
+		return n, nil
 	case floatFamily:
 		trimmed := strings.TrimSpace(s)
 		f, err := strconv.ParseFloat(trimmed, 64)

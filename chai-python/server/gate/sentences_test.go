@@ -1,0 +1,170 @@
+package gate_test
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"chaisqld/engine"
+	"chaisqld/gate"
+)
+
+// recorder notes the sentences that reach Chai, and asks Chai how it would run each SELECT.
+type recorder struct {
+	engine.Writer
+	tb        testing.TB
+	sentences []string
+	unsafe    []string
+}
+
+var leaking = regexp.MustCompile(`TempTreeSort|union|Aggregate\(.*GROUP`)
+
+func (r *recorder) note(sql string, args []any) {
+	line := sql
+	for _, a := range args {
+		line += fmt.Sprintf(" ‹%v›", show(a))
+	}
+	r.sentences = append(r.sentences, line)
+}
+
+func show(v any) string {
+	if b, ok := v.([]byte); ok {
+		return fmt.Sprintf("%x", b)
+	}
+	if t, ok := v.(interface{ Format(string) string }); ok {
+		return t.Format("15:04:05")
+	}
+	return fmt.Sprint(v)
+}
+
+func (r *recorder) Query(sql string, args []any, row func([]any) error) error {
+	r.note(sql, args)
+	err := r.Writer.Query("EXPLAIN "+sql, args, func(values []any) error {
+		if plan := fmt.Sprint(values...); leaking.MatchString(plan) {
+			r.unsafe = append(r.unsafe, sql+" is run as "+plan)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r.Writer.Query(sql, args, row)
+}
+
+func (r *recorder) Exec(sql string, args []any) error {
+	r.note(sql, args)
+	return r.Writer.Exec(sql, args)
+}
+
+func (r *recorder) Define(ddl string) error {
+	r.note(ddl, nil)
+	return r.Writer.Define(ddl)
+}
+
+// record runs a statement and gives the sentences that it became.
+func (d *database) record(sql string, args ...any) []string {
+	d.Helper()
+	p, err := d.gate.Prepare(sql, nil, d.engine.Catalogue())
+	if err != nil {
+		d.Fatalf("%s: %v", sql, describe(err))
+	}
+	var sentences []string
+	err = d.engine.Write(context.Background(), engine.WriteRequest{Schema: p.Access == gate.Schema, Run: func(w engine.Writer) error {
+		r := &recorder{Writer: w, tb: d}
+		_, err := p.Run(r, args, d.now)
+		sentences = r.sentences
+		for _, line := range r.unsafe {
+			d.Errorf("%s: %s", sql, line)
+		}
+		return err
+	}})
+	if err != nil {
+		d.Fatalf("%s: %v", sql, describe(err))
+	}
+	return sentences
+}
+
+func TestSentences(t *testing.T) {
+	d := openMemory(t)
+	d.createSessions()
+	d.exec("CREATE TABLE", `CREATE TABLE n (k BIGINT PRIMARY KEY, v INTEGER, w DOUBLE PRECISION NOT NULL DEFAULT 0.5)`)
+	d.exec("CREATE INDEX", `CREATE INDEX ON n (v)`)
+	d.exec("INSERT 0 3", `INSERT INTO sessions VALUES ('a', '\x01', $1), ('b', '\x02', $2), ('c', '\x03', $2)`, after(-1), after(1))
+	const all = `SELECT "token", "data", "expiry" FROM "sessions"`
+	for _, test := range []struct {
+		sql  string
+		args []any
+		want string
+	}{
+		// one key
+		{`SELECT data FROM sessions WHERE token = $1`, []any{"x"}, `SELECT "token", "data" FROM "sessions" WHERE "token" = $1 ‹x›`},
+		{`SELECT data FROM sessions WHERE $1 = token AND now() < expiry`, []any{"x"}, all + ` WHERE "token" = $1 ‹x›`},
+		{`SELECT * FROM sessions WHERE token = 'x' AND token = 'y'`, nil, all + ` WHERE "token" = $1 ‹x›`},
+		{`SELECT * FROM sessions WHERE token IN ('x', $1, 'x')`, []any{"y"}, all + ` WHERE "token" = $1 ‹x›` + "\n" + all + ` WHERE "token" = $1 ‹y›`},
+		{`SELECT * FROM sessions WHERE token = NULL`, nil, ``},
+		// ranges
+		{`SELECT token FROM sessions WHERE $1 < token ORDER BY token LIMIT 5`, []any{"x"}, `SELECT "token" FROM "sessions" WHERE "token" > $1 ORDER BY "token" ‹x›`},
+		{`SELECT token FROM sessions WHERE token BETWEEN 'a' AND 'b' ORDER BY token DESC`, nil, `SELECT "token" FROM "sessions" WHERE "token" <= $1 ORDER BY "token" DESC ‹b›`},
+		{`SELECT token FROM sessions WHERE token > 'a' AND token < 'b' AND expiry > now()`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "token" > $1 ORDER BY "token" ‹a›`},
+		{`SELECT token FROM sessions WHERE expiry <= now() ORDER BY expiry`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "expiry" <= $1 ORDER BY "expiry" ‹12:00:00›`},
+		{`SELECT token FROM sessions ORDER BY expiry DESC LIMIT 1`, nil, `SELECT "token", "expiry" FROM "sessions" ORDER BY "expiry" DESC`},
+		{`SELECT token FROM sessions WHERE expiry > '1990-01-01' ORDER BY expiry`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "expiry" >= $1 ORDER BY "expiry" ‹00:00:00›`},
+		{`SELECT k FROM n ORDER BY v`, nil, `SELECT "k", "v" FROM "n"`}, // NULLs come last: sorted here
+		{`SELECT k FROM n WHERE v > 1 ORDER BY v`, nil, `SELECT "k", "v" FROM "n" WHERE "v" > $1 ORDER BY "v" ‹1›`},
+		{`SELECT k FROM n WHERE v > 1.5`, nil, `SELECT "k", "v" FROM "n"`},
+		{`SELECT k FROM n WHERE k > 1 OR v = 2`, nil, `SELECT "k", "v" FROM "n"`},
+		// the whole table
+		{`SELECT token FROM sessions WHERE data = $1`, []any{[]byte{1}}, `SELECT "token", "data" FROM "sessions"`},
+		{`SELECT token FROM sessions WHERE 1 = 0`, nil, ``},
+		{`SELECT token FROM sessions ORDER BY data LIMIT 1`, nil, `SELECT "token", "data" FROM "sessions"`},
+		{`SELECT token FROM sessions LIMIT 0`, nil, ``},
+		// aggregates
+		{`SELECT count(*) FROM sessions`, nil, `SELECT COUNT(*) FROM "sessions"`},
+		{`SELECT count(*) FROM sessions WHERE expiry > now()`, nil, `SELECT COUNT(*) FROM "sessions" WHERE "expiry" > $1 ‹12:00:00›`},
+		{`SELECT count(*) FROM sessions WHERE expiry > now() AND data = $1`, []any{[]byte{1}}, `SELECT "data", "expiry" FROM "sessions" WHERE "expiry" > $1 ORDER BY "expiry" ‹12:00:00›`},
+		{`SELECT min(expiry) FROM sessions`, nil, `SELECT "expiry" FROM "sessions" ORDER BY "expiry"`},
+		{`SELECT max(token) FROM sessions WHERE token < 'q'`, nil, `SELECT "token" FROM "sessions" WHERE "token" < $1 ORDER BY "token" DESC ‹q›`},
+		// writes
+		{`INSERT INTO n (v, k) VALUES (NULL, 1)`, nil, `INSERT INTO "n" ("k", "v", "w") VALUES ($1, $2, $3) ‹1› ‹<nil>› ‹0.5›`},
+		{`INSERT INTO n VALUES (1, 2) ON CONFLICT DO NOTHING`, nil, `SELECT "k" FROM "n" WHERE "k" = $1 ‹1›`},
+		{`INSERT INTO n VALUES (1, 2) ON CONFLICT (k) DO UPDATE SET v = excluded.v`, nil,
+			`SELECT "k", "v", "w" FROM "n" WHERE "k" = $1 ‹1›` + "\n" + `UPDATE "n" SET "v" = $1 WHERE "k" = $2 ‹2› ‹1›`},
+		{`UPDATE sessions SET expiry = $1 WHERE token = 'a' AND expiry < $1`, []any{after(3)},
+			all + ` WHERE "token" = $1 ‹a›` + "\n" + `UPDATE "sessions" SET "expiry" = $1 WHERE "token" = $2 ‹12:03:00› ‹a›`},
+		{`DELETE FROM sessions WHERE token = 'b'`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "token" = $1 ‹b›` + "\n" + `DELETE FROM "sessions" WHERE "token" = $1 ‹b›`},
+		{`DELETE FROM sessions WHERE expiry > now() AND token IN (SELECT token FROM sessions WHERE expiry > now() ORDER BY expiry LIMIT 9)`, nil,
+			`SELECT "token", "expiry" FROM "sessions" WHERE "expiry" > $1 ORDER BY "expiry" ‹12:00:00›` + "\n" + `DELETE FROM "sessions" WHERE "expiry" > $1 LIMIT $2 ‹12:00:00› ‹2›`},
+		{`DELETE FROM sessions WHERE token IN (SELECT token FROM sessions WHERE expiry > now() ORDER BY expiry DESC LIMIT 9)`, nil,
+			`SELECT "token", "expiry" FROM "sessions" WHERE "expiry" > $1 ORDER BY "expiry" DESC ‹12:00:00›`},
+		// schema
+		{`CREATE TABLE x (a VARCHAR, b FLOAT8 DEFAULT -1, c BOOL DEFAULT true NOT NULL, d TIMESTAMP(6) WITHOUT TIME ZONE, e INT8, f INT4 DEFAULT '7', g TEXT DEFAULT 'é', PRIMARY KEY (a))`, nil,
+			`CREATE TABLE "x" ("a" TEXT PRIMARY KEY, "b" DOUBLE PRECISION DEFAULT -1, "c" BOOLEAN NOT NULL DEFAULT true, "d" TIMESTAMP, "e" BIGINT, "f" INTEGER DEFAULT 7, "g" TEXT DEFAULT 'é')`},
+		{`CREATE INDEX ON x (e)`, nil, `SELECT "a", "e" FROM "x"` + "\n" + `CREATE INDEX "x_e_idx" ON "x" ("e")`},
+		{`CREATE INDEX ON x (e)`, nil, `SELECT "a", "e" FROM "x"` + "\n" + `CREATE INDEX "x_e_idx1" ON "x" ("e")`},
+		{`DROP INDEX x_e_idx1`, nil, `DROP INDEX "x_e_idx1"`},
+		{`DROP TABLE IF EXISTS x, y`, nil, `DROP TABLE "x"`},
+	} {
+		if got := strings.Join(d.record(test.sql, test.args...), "\n"); got != test.want {
+			t.Errorf("%s\n got %s\nwant %s", test.sql, got, test.want)
+		}
+	}
+}
+
+// The test above is worth nothing if the recorder does not see what Chai would do wrong.
+func TestRecorderSeesSorts(t *testing.T) {
+	d := openMemory(t)
+	d.createSessions()
+	err := d.engine.Read(context.Background(), func(r engine.Reader) error {
+		return r.Query(`EXPLAIN SELECT "token" FROM "sessions" ORDER BY "data"`, nil, func(values []any) error {
+			if plan := fmt.Sprint(values...); !leaking.MatchString(plan) {
+				t.Errorf("a sort is explained as %s", plan)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
