@@ -95,6 +95,7 @@ def private_folder() -> Path:
         f"no folder for the server's socket: {SOCKET} must fit into {SOCKET_PATH_BYTES} bytes with its path; "
         "use a shorter database path or set TMPDIR to a shorter one",
         path=str(folder),
+        permanent=True,
     )
 
 
@@ -103,6 +104,8 @@ def _make_private(folder: Path) -> Path:
     state = folder.lstat()
     if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o077:
         raise ServerError(
-            f"{folder} must be a folder of this user that nobody else can enter: remove it", path=str(folder)
+            f"{folder} must be a folder of this user that nobody else can enter: remove it",
+            path=str(folder),
+            permanent=True,
         )
     return folder

@@ -82,7 +82,9 @@ def _look(address: Address) -> Presence:
         return ask(address).presence
     except PermissionError as error:
         raise ServerError(
-            f"the server at {address.socket} belongs to another user", path=str(address.socket_dir)
+            f"the server at {address.socket} belongs to another user",
+            path=str(address.socket_dir),
+            permanent=True,
         ) from error
 
 
@@ -98,4 +100,5 @@ def _same_version(connection: Connection, address: Address) -> Connection:
         f"the server at {address.socket} is {said or 'unknown'} but chai-python is {VERSION}: "
         f"let its users finish and stop it with `python -m chaisql stop`",
         path=str(address.socket_dir),
+        permanent=True,
     )

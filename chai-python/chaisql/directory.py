@@ -1,6 +1,7 @@
 """The database directory as this side sees it: made when missing, locked while a server starts."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -27,12 +28,15 @@ def prepare(directory: Path) -> None:
         return
     if directory.exists():
         raise ServerError(
-            f"{directory} is not a directory: name the directory that holds the database", path=str(directory)
+            f"{directory} is not a directory: name the directory that holds the database",
+            path=str(directory),
+            permanent=True,
         )
     if not directory.parent.is_dir():
         raise ServerError(
             f"cannot create {directory}: there is no directory {directory.parent}; create it first",
             path=str(directory),
+            permanent=True,
         )
     with _explained(directory, "cannot create"):
         directory.mkdir(mode=0o700, exist_ok=True)
@@ -71,4 +75,5 @@ def _explained(directory: Path, failed: str) -> Generator[None, None, None]:
             f"{failed} {directory}: {error.strerror}; the database directory must belong to this user "
             "and be on a disk that can be written",
             path=str(directory),
+            permanent=error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO},
         ) from error

@@ -32,6 +32,7 @@ MEANINGS = {
     126: "it cannot be executed",
     127: "it is not there",
 }
+PERMANENT = {64, NOT_A_DATABASE, 73, 126, 127}
 
 
 def find_or_start(
@@ -80,7 +81,13 @@ def check_start(start: Start, directory: Path | str, *, timeout: float, log_tail
         message = f"the server of {directory} is not ready after {timeout:.1f} s; it goes on starting"
     else:
         message = f"the server of {directory} {_ending(start.exit_code)} before it was ready"
-    raise ServerError(message, path=str(directory), exit_code=start.exit_code, log_tail=log_tail)
+    raise ServerError(
+        message,
+        path=str(directory),
+        exit_code=start.exit_code,
+        log_tail=log_tail,
+        permanent=start.exit_code in PERMANENT,
+    )
 
 
 def _start(directory: Path, *, timeout: float, idle_exit: float | None) -> None:

@@ -11,15 +11,23 @@ class ServerError(psycopg.OperationalError):
     :param path: the database directory or the file that the error is about.
     :param exit_code: how the server's process ended; None when it did not end.
     :param log_tail: the last lines that the server wrote; empty when it wrote none.
+    :param permanent: whether somebody must change something first; else trying again later may help.
     """
 
     def __init__(
-        self, message: str, *, path: str | None = None, exit_code: int | None = None, log_tail: str = ""
+        self,
+        message: str,
+        *,
+        path: str | None = None,
+        exit_code: int | None = None,
+        log_tail: str = "",
+        permanent: bool = False,
     ) -> None:
         super().__init__(message)
         self.path = path
         self.exit_code = exit_code
         self.log_tail = log_tail
+        self.permanent = permanent
 
     def __str__(self) -> str:
         message = super().__str__()

@@ -27,13 +27,16 @@ def find_server() -> str:
         f"{DISTRIBUTION} has no executable {EXECUTABLE}; looked for " + ", ".join(map(str, tried)) + ". "
         f"Install {DISTRIBUTION} again or name the server in CHAISQL_SERVER",
         path=str(tried[0]),
+        permanent=True,
     )
 
 
 def _named(path: str) -> str:
     path = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow a link that was named on purpose
     if not os.access(path, os.X_OK) or Path(path).is_dir():
-        raise ServerError(f"CHAISQL_SERVER names {path}, which is not an executable file", path=path)
+        raise ServerError(
+            f"CHAISQL_SERVER names {path}, which is not an executable file", path=path, permanent=True
+        )
     return path
 
 

@@ -4,6 +4,7 @@ import os
 import selectors
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,12 +19,28 @@ PidOf = Callable[[psycopg.Connection[object]], int]
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Iterator[Path]:
+def short_path() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's, as pytest's own may not."""
+    with tempfile.TemporaryDirectory(prefix="chaisql-") as folder:
+        yield Path(folder).resolve()
+
+
+@pytest.fixture
+def directory(short_path: Path) -> Iterator[Path]:
     """A database directory that is not there yet; its server is stopped afterwards."""
-    path = tmp_path / "data"
+    path = short_path / "data"
     yield path
-    if pid := ask(published_address(path.resolve())).pid:
+    if pid := ask(published_address(path)).pid:
         assert end(pid, timeout=15)
+
+
+@pytest.fixture
+def runtime(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for sockets that have no room in their database directory."""
+    folder = short_path / "run"
+    folder.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    return folder
 
 
 @pytest.fixture

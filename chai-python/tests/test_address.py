@@ -21,14 +21,6 @@ from chaisql.address import (
 PidOf = Callable[[psycopg.Connection[object]], int]
 
 
-@pytest.fixture
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    return folder
-
-
 @pytest.mark.parametrize("length", [SOCKET_PATH_BYTES - len(SOCKET) - 1, SOCKET_PATH_BYTES - len(SOCKET)])
 def test_a_folder_fits_up_to_the_last_byte(length: int) -> None:
     folder = Path("/" + "x" * (length - 1))

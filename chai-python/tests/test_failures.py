@@ -42,6 +42,7 @@ def test_a_file_is_not_a_directory(tmp_path: Path) -> None:
     with pytest.raises(chaisql.ServerError, match=r"file is not a directory: name the directory") as caught:
         chaisql.connect(path)
     assert caught.value.path == str(path)
+    assert caught.value.permanent
     assert isinstance(caught.value, psycopg.OperationalError)
 
 
@@ -71,7 +72,7 @@ def test_a_directory_with_other_files_is_refused_and_left_as_it_was(tmp_path: Pa
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(chaisql.ServerError, match="not a chaisqld database") as caught:
         chaisql.connect(tmp_path)
-    assert caught.value.exit_code == 65
+    assert (caught.value.exit_code, caught.value.permanent) == (65, True)
     assert "thesis.txt" in caught.value.log_tail
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
@@ -85,7 +86,7 @@ def test_a_directory_that_another_program_holds(directory: Path) -> None:
             chaisql.connect(directory)
     finally:
         os.close(descriptor)
-    assert caught.value.exit_code == 75
+    assert (caught.value.exit_code, caught.value.permanent) == (75, False)
     assert str(directory) in str(caught.value)
 
 
@@ -93,7 +94,7 @@ def test_a_server_that_dies_at_start_tells_why(directory: Path, script: Script) 
     script("echo the disk is made of cheese >&2; exit 70")
     with pytest.raises(chaisql.ServerError) as caught:
         chaisql.connect(directory)
-    assert caught.value.exit_code == 70
+    assert (caught.value.exit_code, caught.value.permanent) == (70, False)
     assert caught.value.log_tail == "the disk is made of cheese"
     assert str(caught.value).endswith("the server's last lines:\nthe disk is made of cheese")
     assert f"{directory} ended with exit code 70 (an internal failure" in str(caught.value)

@@ -14,13 +14,12 @@ PidOf = Callable[[psycopg.Connection[object]], int]
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, runtime: Path) -> None:
     monkeypatch.setattr("chaisql.discovery.MEMORY_IDLE_SECONDS", 1.0)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
 def test_it_works_and_goes_with_its_connection(
-    tmp_path: Path, pid_of: PidOf, wait_gone: Callable[[int], None]
+    runtime: Path, pid_of: PidOf, wait_gone: Callable[[int], None]
 ) -> None:
     with chaisql.connect(":memory:", autocommit=True) as connection:
         connection.execute("CREATE TABLE notes (id BIGINT PRIMARY KEY)")
@@ -28,7 +27,7 @@ def test_it_works_and_goes_with_its_connection(
         assert connection.execute("SELECT id FROM notes").fetchall() == [(1,)]
         pid = pid_of(connection)
     wait_gone(pid)
-    assert list(tmp_path.rglob("*")) == [tmp_path / "chaisql"]
+    assert list(runtime.rglob("*")) == [runtime / "chaisql"]
 
 
 def test_it_goes_with_a_process_that_is_killed(wait_gone: Callable[[int], None]) -> None:

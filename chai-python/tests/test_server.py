@@ -40,8 +40,7 @@ def test_connect_by_directory_finds_it(directory: Path, pid_of: Callable[[object
         assert pid_of(connection) == server.pid
 
 
-def test_a_database_in_memory_can_be_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+def test_a_database_in_memory_can_be_shared(runtime: Path) -> None:
     with (
         chaisql.Server(":memory:") as server,
         server.connect(autocommit=True) as first,
@@ -49,7 +48,7 @@ def test_a_database_in_memory_can_be_shared(tmp_path: Path, monkeypatch: pytest.
     ):
         first.execute("CREATE TABLE notes (id BIGINT PRIMARY KEY)")
         assert second.execute("SELECT id FROM notes").fetchall() == []
-    assert list(tmp_path.rglob("*")) == [tmp_path / "chaisql"]
+    assert list(runtime.rglob("*")) == [runtime / "chaisql"]
 
 
 def test_what_was_committed_is_there_after_a_restart(directory: Path) -> None:
