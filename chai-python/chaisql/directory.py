@@ -26,20 +26,32 @@ def prepare(directory: Path) -> None:
     """Make sure that *directory* is one; makes the last part of its path, readable for this user alone."""
     if directory.is_dir():
         return
-    if directory.exists():
+    with _explained(directory, "cannot create"):
+        try:
+            directory.mkdir(mode=0o700)
+        except FileExistsError:
+            _refuse_file(directory)  # or others made the directory just now
+        except FileNotFoundError:
+            _refuse_orphan(directory)
+            raise
+
+
+def _refuse_file(directory: Path) -> None:
+    if not directory.is_dir():
         raise ServerError(
             f"{directory} is not a directory: name the directory that holds the database",
             path=str(directory),
             permanent=True,
         )
+
+
+def _refuse_orphan(directory: Path) -> None:
     if not directory.parent.is_dir():
         raise ServerError(
             f"cannot create {directory}: there is no directory {directory.parent}; create it first",
             path=str(directory),
             permanent=True,
         )
-    with _explained(directory, "cannot create"):
-        directory.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextlib.contextmanager
