@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from math import ceil
 from time import monotonic, sleep
-from typing import Any, Self, TypeVar
+from typing import Any, LiteralString, Self, TypeVar
 
 import psycopg
 from psycopg import errors
@@ -237,13 +237,13 @@ class ChaiStore:
 
     # -- calls -----------------------------------------------------------------
 
-    def _rows(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def _rows(self, sql: LiteralString, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return self._call(lambda connection: _execute(connection, sql, values).fetchall())
 
-    def _count(self, sql: str, values: Mapping[str, Any]) -> int:
+    def _count(self, sql: LiteralString, values: Mapping[str, Any]) -> int:
         return self._call(lambda connection: _execute(connection, sql, values).rowcount)
 
-    def _write(self, sql: str, row: Mapping[str, Any], principal: str | None) -> bool:
+    def _write(self, sql: LiteralString, row: Mapping[str, Any], principal: str | None) -> bool:
         return self._call(
             lambda connection: _write(connection, sql, row, principal),
             landed=lambda connection: _holds(connection, row["key"], row["data"]),
@@ -282,6 +282,8 @@ class ChaiStore:
 
     def _judge(self, error: psycopg.Error, until: float) -> None:
         """Return when another try makes sense, else raise what the caller shall see."""
+        if isinstance(error, chaisql.ServerError) and error.permanent:
+            raise StoreUnavailable(f"the store cannot be reached: {_reason(error)}") from error
         if not _is_transient(error):
             raise StoreError(f"the store refused a call: {_reason(error)}") from error
         self._pool.drop_idle()
@@ -304,7 +306,7 @@ class ChaiStore:
         return adopted
 
 
-def _execute(connection: Connection, sql: str, values: Mapping[str, Any]) -> psycopg.Cursor[Any]:
+def _execute(connection: Connection, sql: LiteralString, values: Mapping[str, Any]) -> psycopg.Cursor[Any]:
     return connection.execute(sql, values, prepare=True, binary=True)
 
 
@@ -319,7 +321,7 @@ def _holds(connection: Connection, key: str, data: bytes) -> bool:
     return record is not None and record.data == data
 
 
-def _write(connection: Connection, sql: str, row: Mapping[str, Any], principal: str | None) -> bool:
+def _write(connection: Connection, sql: LiteralString, row: Mapping[str, Any], principal: str | None) -> bool:
     """One guarded write, and with it the principal's entry if there is one to write."""
     if principal is None:
         return _execute(connection, sql, row).rowcount > 0
@@ -342,14 +344,14 @@ def _enter(connection: Connection, row: Mapping[str, Any], principal: str) -> No
 def _delete(connection: Connection, keys: Iterable[str]) -> int:
     """Sessions and their entries in one transaction and one round trip."""
     with connection.pipeline():
-        sessions = []
+        sessions: list[psycopg.Cursor[Any]] = []
         for key in keys:
             sessions.append(_execute(connection, _DELETE, {"key": key}))
             _execute(connection, _ENTRY_DELETE, {"key": key})
     return sum(cursor.rowcount for cursor in sessions)
 
 
-def _define(connection: Connection, statement: str) -> None:
+def _define(connection: Connection, statement: LiteralString) -> None:
     try:
         connection.execute(statement)
     except (errors.UniqueViolation, errors.DuplicateTable, errors.DuplicateObject):
@@ -358,8 +360,6 @@ def _define(connection: Connection, statement: str) -> None:
 
 
 def _is_transient(error: psycopg.Error) -> bool:
-    if isinstance(error, chaisql.ServerError):
-        return error.exit_code is None or error.exit_code < 0
     # Without an SQLSTATE the connection itself failed.
     return isinstance(error, (DeadlineExceeded, *_TRANSIENT)) or (
         isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))

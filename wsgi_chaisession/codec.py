@@ -12,12 +12,12 @@ detection compares encoded bytes.
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from math import isfinite
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 from .errors import DecodeError, EncodeError, SessionTooLarge
@@ -25,6 +25,7 @@ from .errors import DecodeError, EncodeError, SessionTooLarge
 VERSION = b"\x01"
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 100
+MAX_PATH = 200  # characters of a path in an error
 _INT64 = 1 << 63
 
 
@@ -51,8 +52,10 @@ class JSONCodec:
         self.max_bytes = max_bytes
 
     def dumps(self, payload: Mapping[str, Any]) -> bytes:
-        parts = {name: _encode(part, _path(name), 0) for name, part in payload.items()}
-        data = VERSION + _to_json(parts)
+        try:
+            data = VERSION + _to_json({name: _encode(part, 0) for name, part in payload.items()})
+        except _UnencodableError as error:
+            raise _located(payload, error) from None
         if len(data) > self.max_bytes:
             raise SessionTooLarge(len(data), self.max_bytes)
         return data
@@ -66,12 +69,7 @@ class JSONCodec:
             raise DecodeError(f"session data of {len(data)} bytes is damaged") from error
         if not isinstance(payload, dict):
             raise DecodeError(f"session data holds a {type(payload).__name__}, not a dict")
-        return payload
-
-
-def _path(name: str) -> str:
-    """Errors name a value as the application wrote it: session['cart'][3]."""
-    return "session" if name == "values" else f"session.{name}"
+        return cast("dict[str, Any]", payload)
 
 
 def _to_json(tree: object) -> bytes:
@@ -79,28 +77,36 @@ def _to_json(tree: object) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _encode(value: Any, path: str, depth: int) -> Any:
-    kind = _known_type(value, path)
+class _UnencodableError(Exception):
+    """A value without an encoding was met; where, is found out afterwards."""
+
+    def __init__(self, kind: type, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+def _encode(value: Any, depth: int) -> Any:
+    kind = _known_type(value)
     if kind in _LEAVES:
         return _LEAVES[kind](value)
     if depth > MAX_DEPTH:
-        raise EncodeError(path, kind, f"nested deeper than {MAX_DEPTH} levels")
-    return _CONTAINERS[kind](value, path, depth + 1)
+        raise _UnencodableError(kind, f"nested deeper than {MAX_DEPTH} levels")
+    return _CONTAINERS[kind](value, depth + 1)
 
 
-def _known_type(value: Any, path: str) -> type:
+def _known_type(value: object) -> type[Any]:
     """Subclasses are stored as the type that they extend, except where that would lie."""
     kind = type(value)
     if kind in _LEAVES or kind in _CONTAINERS:
         return kind
     if isinstance(value, Enum):
-        raise EncodeError(path, kind, f"{kind.__name__} is an Enum, store its .value or .name")
+        raise _UnencodableError(kind, f"{kind.__name__} is an Enum, store its .value or .name")
     for base in kind.__mro__:
         if base in _LEAVES or base in _CONTAINERS:
             return base
     if _is_text_like(value):
         return str
-    raise EncodeError(path, kind, f"{kind.__qualname__} is not a type that JSONCodec knows")
+    raise _UnencodableError(kind, f"{kind.__qualname__} is not a type that JSONCodec knows")
 
 
 def _is_text_like(value: Any) -> bool:
@@ -137,27 +143,22 @@ def _encode_timedelta(value: timedelta) -> list[int]:
     return [value.days, value.seconds, value.microseconds]
 
 
-def _encode_list(value: Any, path: str, depth: int) -> list[Any]:
-    return [_encode(item, f"{path}[{i}]", depth) for i, item in enumerate(value)]
+def _encode_list(value: Any, depth: int) -> list[Any]:
+    return [_encode(item, depth) for item in value]
 
 
-def _encode_set(value: Any, path: str, depth: int) -> list[Any]:
-    items = [_encode(item, f"{path}{{...}}", depth) for item in value]
-    return sorted(items, key=_to_json)
+def _encode_set(value: Any, depth: int) -> list[Any]:
+    return sorted((_encode(item, depth) for item in value), key=_to_json)
 
 
-def _encode_dict(value: dict[Any, Any], path: str, depth: int) -> Any:
+def _encode_dict(value: dict[Any, Any], depth: int) -> Any:
     if all(type(key) is str and key[:1] != "!" for key in value):
-        return {key: _encode(v, f"{path}[{key!r}]", depth) for key, v in value.items()}
-    return {"!dict": [_encode_pair(key, v, path, depth) for key, v in value.items()]}
-
-
-def _encode_pair(key: Any, value: Any, path: str, depth: int) -> list[Any]:
-    return [_encode(key, f"key of {path}", depth), _encode(value, f"{path}[{key!r}]", depth)]
+        return {key: _encode(item, depth) for key, item in value.items()}
+    return {"!dict": [[_encode(key, depth), _encode(item, depth)] for key, item in value.items()]}
 
 
 _Leaf = Callable[[Any], Any]
-_Container = Callable[[Any, str, int], Any]
+_Container = Callable[[Any, int], Any]
 
 # type, tag, value to JSON, JSON to value
 _TAGGED_LEAVES: list[tuple[type, str, _Leaf, _Leaf]] = [
@@ -181,7 +182,7 @@ def _tag_leaf(tag: str, encode: _Leaf) -> _Leaf:
 
 
 def _tag_container(tag: str, encode: _Container) -> _Container:
-    return lambda value, path, depth: {tag: encode(value, path, depth)}
+    return lambda value, depth: {tag: encode(value, depth)}
 
 
 _LEAVES: dict[type, _Leaf] = {
@@ -217,3 +218,38 @@ def _untag(node: dict[str, Any]) -> Any:
     if tag not in _DECODERS:
         raise ValueError(f"unknown tag {tag!r}")
     return _DECODERS[tag](content)
+
+
+def _located(payload: Mapping[str, Any], error: _UnencodableError) -> EncodeError:
+    """The error with the path to the value, as the application wrote it: session['cart'][3]."""
+    for name, part in payload.items():
+        path = "session" if name == "values" else f"session.{name}"
+        if _fails(part):
+            return EncodeError(_path_to_culprit(part, path, 0), error.kind, str(error))
+    return EncodeError("session", error.kind, str(error))
+
+
+def _path_to_culprit(value: Any, path: str, depth: int) -> str:
+    if depth < MAX_DEPTH:  # a value that contains itself has no innermost culprit
+        for step, item in _children(value):
+            if _fails(item):
+                return _path_to_culprit(item, path + step, depth + 1)
+    return path if len(path) < MAX_PATH else path[:MAX_PATH] + "..."
+
+
+def _children(value: Any) -> Iterator[tuple[str, Any]]:
+    kind = type(value)
+    if issubclass(kind, dict):
+        for key, item in value.items():
+            yield "[key]", key
+            yield f"[{key!r}]" if isinstance(key, (str, bool)) else f"[<{type(key).__name__}>]", item
+    elif issubclass(kind, (list, tuple)):
+        yield from ((f"[{i}]", item) for i, item in enumerate(value))
+
+
+def _fails(value: Any) -> bool:
+    try:
+        _encode(value, 0)
+    except _UnencodableError:
+        return True
+    return False

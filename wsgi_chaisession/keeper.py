@@ -165,7 +165,7 @@ class SessionKeeper:
 
     def _drop_obsolete(self, draft: Draft) -> list[str]:
         """Delete what renew and merge left behind; returns those that were gone already."""
-        missing = []
+        missing: list[str] = []
         while draft.obsolete:
             if not self._store.delete(tokens.hash_token(draft.obsolete[0])):
                 missing.append(draft.obsolete[0])

@@ -35,8 +35,8 @@ class Payload:
 
     deadline: datetime
     idle_timeout: IdleTimeout = INHERIT
-    values: dict[str, Any] = field(default_factory=dict)
-    flashes: list[Flash] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict[str, Any])
+    flashes: list[Flash] = field(default_factory=list[Flash])
     remember: bool = False
     principal: str | None = None
 

@@ -7,7 +7,7 @@ neither used nor closed there, nor collected, since closing would end it for bot
 """
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from math import inf
 from threading import Condition
@@ -77,7 +77,7 @@ class Pool:
         self._shelves: dict[int, _Shelf] = {}
 
     @contextmanager
-    def connection(self, deadline: float) -> Iterator[Connection]:
+    def connection(self, deadline: float) -> Generator[Connection, None, None]:
         """A connection for the length of a with block, all of it until *deadline*."""
         shelf = self._shelf()
         connection = shelf.take(deadline)

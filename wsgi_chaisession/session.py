@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Protocol, TypeVar, cast, overload
 
 from . import tokens
 from .errors import HeadersSent, StoreError
@@ -47,7 +47,7 @@ class Draft:
     origin: Stored | None = None  # as loaded: what the client's cookie says
     stored: Stored | None = None  # as now in the store
     token: str | None = None  # under which it is, or will be, stored
-    obsolete: list[str] = field(default_factory=list)  # tokens to delete after a commit
+    obsolete: list[str] = field(default_factory=list[str])  # tokens to delete after a commit
     suspect: bool = False  # set, or handed out mutable: compare before believing it clean
     gone: bool = False  # destroyed elsewhere while this request ran
 
@@ -91,7 +91,7 @@ class Session(MutableMapping[str, Any]):
         return value
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if not isinstance(key, str):
+        if not isinstance(cast("object", key), str):
             raise TypeError(f"session keys are str, not {type(key).__name__}")
         self._change(f"session[{key!r}]").payload.values[key] = value
 

@@ -136,7 +136,7 @@ class MemoryStore:
         return self._reaper
 
     def _put(self, key: str, record: Record, principal: str | None) -> None:
-        self._rows[key] = record
+        self._rows[key] = replace(record, expiry=record.expiry.astimezone(UTC))
         if principal:
             self._principals[key] = hash_text(principal)
         elif principal == "":
