@@ -1,0 +1,284 @@
+"""A session as an application uses it: a mapping, and what it offers beyond one."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from wsgi_chaisession import Flash, JSONCodec, Session, Status, tokens
+from wsgi_chaisession.keeper import Policy, SessionKeeper
+from wsgi_chaisession.testing import Clock, MemoryStore
+
+HOUR = timedelta(hours=1)
+Open = Callable[..., Session]
+
+
+@pytest.fixture
+def keeper(memory: MemoryStore, clock: Clock) -> SessionKeeper:
+    policy = Policy(lifetime=24 * HOUR, idle_timeout=None, touch_interval=timedelta(0), on_conflict="merge")
+    keeper = SessionKeeper(memory, JSONCodec(), policy)
+    keeper.clock = clock
+    return keeper
+
+
+@pytest.fixture
+def open_session(keeper: SessionKeeper) -> Open:
+    """The session of a token, in a request of its own."""
+    return lambda token=None: Session(keeper, lambda: token)
+
+
+@pytest.fixture
+def session(open_session: Open) -> Session:
+    return open_session()
+
+
+def saved(session: Session, **values: Any) -> str:
+    session.update(values)
+    session.commit()
+    assert session.token is not None
+    return session.token
+
+
+def test_it_is_a_mutable_mapping(session: Session) -> None:
+    session["a"], session["b"] = 1, [2]
+    assert dict(session) == {"a": 1, "b": [2]}
+    assert "a" in session
+    assert list(session.keys()) == ["a", "b"]
+    assert session.pop("a") == 1
+    assert session.setdefault("c", 3) == 3
+    del session["b"]
+    assert session == {"c": 3}
+    session.clear()
+    assert len(session) == 0
+    assert not session
+
+
+def test_absence_is_a_key_error(session: Session) -> None:
+    for lack in (lambda: session["no"], lambda: session.pop("no"), lambda: session.__delitem__("no")):
+        with pytest.raises(KeyError):
+            lack()
+    assert session.pop("no", None) is None
+
+
+@pytest.mark.parametrize("key", [1, b"a", None, ("a",)])
+def test_keys_are_text(session: Session, key: Any) -> None:
+    with pytest.raises(TypeError, match="session keys are str, not"):
+        session[key] = 1
+
+
+def test_a13_taking_what_is_not_there_changes_nothing(open_session: Open) -> None:
+    session = open_session(saved(open_session(), a=1))
+    session.pop("no", None)
+    assert session.flashes() == []
+    session.get("no")
+    session.merge("unknown")
+    assert session.status == Status.CLEAN
+
+
+def test_status_follows_its_life(open_session: Open) -> None:
+    session = open_session(saved(open_session(), a=1))
+    life = [session.status]
+    for step in (
+        lambda: session["a"],
+        lambda: session.update(a=2),
+        lambda: session.update(a=1),
+        session.destroy,
+        lambda: session.update(b=1),
+    ):
+        step()
+        life.append(session.status)
+    # Setting the same value again is no change.
+    assert life == ["unloaded", "clean", "modified", "clean", "destroyed", "modified"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(1, True), (1, 1.0), (0.0, -0.0), ([1], (1,)), ("a", b"a"), ({1}, frozenset({1}))]
+)
+def test_values_that_python_calls_equal_are_changes(open_session: Open, before: Any, after: Any) -> None:
+    session = open_session(saved(open_session(), a=before))
+    session["a"] = after
+    assert session.status == Status.MODIFIED
+
+
+def test_a12_a_change_inside_a_value_is_seen(open_session: Open) -> None:
+    session = open_session(saved(open_session(), cart={"items": [1]}))
+    session["cart"]["items"].append(2)
+    assert session.status == Status.MODIFIED
+
+
+def test_reading_mutable_values_is_no_change(open_session: Open) -> None:
+    session = open_session(saved(open_session(), cart={"items": [1]}, tags={"a", "b"}))
+    assert list(session.values())
+    assert session.status == Status.CLEAN
+
+
+def test_new_and_token(open_session: Open) -> None:
+    session = open_session()
+    assert (session.new, session.token) == (True, None)
+    token = saved(session, a=1)
+    assert (session.new, session.token) == (False, token)
+    assert tokens.is_well_formed(token)
+    assert not open_session(token).new
+
+
+def test_get_as_gives_the_default_for_another_type(session: Session) -> None:
+    session.update(n=1, yes=True, text="x", nothing=None)
+    assert session.get_as("n", int) == 1
+    assert session.get_as("text", int, 7) == 7
+    assert session.get_as("no", int) is None
+    assert session.get_as("yes", int, 0) == 0, "True is no number"
+    assert session.get_as("yes", bool, False) is True
+    assert session.get_as("nothing", str, "") == ""
+
+
+def test_flashes_are_given_out_once_in_order(open_session: Open) -> None:
+    first = open_session()
+    first.flash("saved")
+    first.flash("beware", category="warning")
+    first.commit()
+    assert list(first) == [], "messages are no keys"
+    second = open_session(first.token)
+    assert second.flashes() == [Flash("saved", "info"), Flash("beware", "warning")]
+    second.commit()
+    assert open_session(first.token).flashes() == []
+
+
+def test_clear_leaves_what_is_no_value(open_session: Open, clock: Clock) -> None:
+    session = open_session(saved(open_session(), a=1))
+    session.flash("bye")
+    session.principal = "alice"
+    session.deadline = clock() + HOUR
+    session.clear()
+    session.commit()
+    again = open_session(session.token)
+    assert (again.principal, again.deadline, len(again)) == ("alice", clock() + HOUR, 0)
+    assert again.flashes() == [Flash("bye", "info")]
+
+
+def test_the_deadline_can_be_set_within_reason(session: Session, clock: Clock) -> None:
+    assert session.deadline == clock() + 24 * HOUR
+    session.deadline = clock() + HOUR
+    assert session.deadline == clock() + HOUR
+    with pytest.raises(ValueError, match="has no time zone"):
+        session.deadline = datetime(2031, 1, 1)  # noqa: DTZ001 - that is the mistake
+    with pytest.raises(ValueError, match="has passed"):
+        session.deadline = clock()
+
+
+def test_the_idle_timeout_is_the_sessions_own(open_session: Open, memory: MemoryStore, clock: Clock) -> None:
+    session = open_session()
+    session.idle_timeout = HOUR
+    token = saved(session, a=1)
+    [(_, record)] = memory.all()
+    assert record.expiry == clock() + HOUR
+    again = open_session(token)
+    assert again.idle_timeout == HOUR
+    again.idle_timeout = None
+    again.commit()
+    [(_, record)] = memory.all()
+    assert record.expiry == clock() + 24 * HOUR
+    with pytest.raises(ValueError, match="idle_timeout must be positive"):
+        again.idle_timeout = timedelta(0)
+
+
+def test_a_stored_deadline_in_another_zone_is_utc(session: Session, clock: Clock) -> None:
+    from datetime import timezone
+
+    session.deadline = (clock() + HOUR).astimezone(timezone(timedelta(hours=5)))
+    assert session.deadline.tzinfo is UTC
+
+
+def test_commit_makes_changes_visible_at_once(open_session: Open) -> None:
+    session = open_session()
+    token = saved(session, a=1)
+    assert open_session(token)["a"] == 1
+    session["a"] = 2
+    session.commit()
+    assert open_session(token)["a"] == 2
+    assert session.token == token
+
+
+def test_an_empty_new_session_is_never_stored(open_session: Open, memory: MemoryStore, clock: Clock) -> None:
+    session = open_session()
+    session.deadline = clock() + HOUR
+    session.remember_me()
+    session.renew_token()
+    session.commit()
+    assert memory.count() == 0
+    assert session.token is None
+
+
+def test_merge_takes_values_over_and_ends_the_other(open_session: Open, clock: Clock) -> None:
+    other = open_session()
+    other.flash("welcome")
+    other.deadline = clock() + 48 * HOUR
+    other_token = saved(other, both="theirs", theirs=1)
+    session = open_session(saved(open_session(), both="mine", mine=1))
+    session.merge(other_token)
+    assert open_session(other_token)["theirs"] == 1, "the other one ends with our commit, not before"
+    session.commit()
+    again = open_session(session.token)
+    assert dict(again) == {"both": "theirs", "mine": 1, "theirs": 1}
+    assert again.deadline == clock() + 48 * HOUR
+    assert again.flashes() == [Flash("welcome", "info")]
+    assert open_session(other_token).new
+
+
+@pytest.mark.parametrize("token", ["", "short", "x" * 43])
+def test_merging_an_unknown_session_does_nothing(open_session: Open, token: str) -> None:
+    session = open_session(saved(open_session(), a=1))
+    session.merge(token)
+    assert session.status == Status.CLEAN
+
+
+def test_merging_a_session_with_itself_does_nothing(open_session: Open) -> None:
+    token = saved(open_session(), a=1)
+    session = open_session(token)
+    session.merge(token)
+    session.commit()
+    assert open_session(token)["a"] == 1
+
+
+def test_the_principal_is_indexed_and_follows_changes(open_session: Open, memory: MemoryStore) -> None:
+    session = open_session()
+    session.principal = "alice"
+    session.commit()
+    token = session.token
+    assert token is not None
+    assert memory.find_principal("alice") == [tokens.hash_token(token)]
+    session.principal = "bob"
+    session.commit()
+    assert (memory.find_principal("alice"), len(memory.find_principal("bob"))) == ([], 1)
+    again = open_session(token)
+    assert again.principal == "bob"
+    again.principal = None
+    again["a"] = 1
+    again.commit()
+    assert memory.find_principal("bob") == []
+
+
+def test_repr_and_errors_show_neither_token_nor_values(open_session: Open) -> None:
+    session = open_session(saved(open_session(), secret="hunter2"))
+    assert repr(session) == "<Session unsaved unloaded>"
+    assert session["secret"] == "hunter2"
+    assert session.token is not None
+    assert repr(session) == f"<Session {tokens.hash_token(session.token)[:8]} loaded>"
+
+
+def test_a_request_holds_the_failure_of_its_load(keeper: SessionKeeper) -> None:
+    from wsgi_chaisession import StoreUnavailable
+
+    calls = []
+
+    class Down(MemoryStore):
+        def find(self, key: str) -> Any:
+            calls.append(key)
+            raise StoreUnavailable("down")
+
+    keeper._store = Down()
+    session = Session(keeper, lambda: "t" * 43)
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            session.get("a")
+    assert len(calls) == 1, "one deadline per request, not one per access"
