@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"math"
 	"strconv"
 
 	"chaisqld/gate/syntax"
@@ -47,12 +48,11 @@ func (b *binder) parameter(x *syntax.Param) (node, error) {
 }
 
 func (b *binder) column(x *syntax.Column) (node, error) {
-	qualified := x.Name
-	if x.Table != "" {
-		qualified = x.Table + "." + x.Name
+	if b.table == nil && x.Table == "" {
+		return nil, b.fail(x.At(), pgerr.UndefinedColumn, "column \"%s\" does not exist", x.Name)
 	}
 	if b.table == nil {
-		return nil, b.fail(x.At(), pgerr.UndefinedColumn, "column \"%s\" does not exist", qualified)
+		return nil, b.fail(x.At(), pgerr.UndefinedTable, "missing FROM-clause entry for table \"%s\"", x.Table)
 	}
 	place, known := b.table.places[x.Name]
 	switch {
@@ -63,7 +63,7 @@ func (b *binder) column(x *syntax.Column) (node, error) {
 	case !known && x.Table == "":
 		return nil, b.fail(x.At(), pgerr.UndefinedColumn, "column \"%s\" does not exist", x.Name)
 	case !known:
-		return nil, b.fail(x.At(), pgerr.UndefinedColumn, "column %s does not exist", qualified)
+		return nil, b.fail(x.At(), pgerr.UndefinedColumn, "column %s.%s does not exist", x.Table, x.Name)
 	}
 	return &column{place, b.table.types[place]}, nil
 }
@@ -80,7 +80,7 @@ func (b *binder) cast(x *syntax.Cast) (node, error) {
 	if inner.typ().family() == openFamily {
 		return b.coerceOpen(inner, to, x.X)
 	}
-	return b.castNode(inner, to, x)
+	return b.castNode(inner, to, x.X)
 }
 
 func (b *binder) castNode(inner node, to Type, x syntax.Expr) (node, error) {
@@ -91,11 +91,25 @@ func (b *binder) castNode(inner node, to Type, x syntax.Expr) (node, error) {
 		return nil, b.fail(x.At(), "42846", "cannot cast type %s to %s", inner.typ().Name, to.Name)
 	}
 	n := &cast{inner, to}
-	if _, fixed := inner.(*constant); fixed {
-		v, err := n.eval(nil)
+	if c, fixed := inner.(*constant); fixed {
+		if f, ok := c.value.(float64); ok && to.family() == intFamily && isDecimal(x) {
+			c = &constant{math.Round(f), Float8} // PostgreSQL's NUMERIC rounds halves away from zero, floats to even
+		}
+		v, err := (&cast{c, to}).eval(nil)
 		return &constant{v, to}, b.placed(err, x)
 	}
 	return n, nil
+}
+
+// isDecimal says whether an expression is a constant like 2.5, which in PostgreSQL is of type NUMERIC.
+func isDecimal(x syntax.Expr) bool {
+	switch x := x.(type) {
+	case *syntax.Literal:
+		return x.Kind == syntax.Decimal
+	case *syntax.Negate:
+		return isDecimal(x.X)
+	}
+	return false
 }
 
 // negate folds -literal into a constant, so that the smallest integers can be written.

@@ -91,6 +91,9 @@ func (b *binder) insertRows(s *syntax.Insert, places []int) ([][]node, error) {
 	b.table = nil
 	var rows [][]node
 	for _, values := range s.Rows {
+		if len(values) != len(s.Rows[0]) {
+			return nil, b.fail(values[0].At(), pgerr.SyntaxError, "VALUES lists must all be the same length")
+		}
 		if len(values) > len(places) {
 			return nil, b.fail(values[len(places)].At(), pgerr.SyntaxError, "INSERT has more expressions than target columns")
 		}

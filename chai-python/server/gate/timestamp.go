@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -99,7 +100,7 @@ func (r *dateReader) fraction() int {
 	r.rest = r.rest[1+len(digits):]
 	f, err := strconv.ParseFloat("0."+digits+"0", 64)
 	r.bad = r.bad || err != nil
-	return int(f*1e6 + 0.5)
+	return int(math.RoundToEven(f * 1e6))
 }
 
 // offset takes nothing, Z, UTC or ±hh[[:]mm].
