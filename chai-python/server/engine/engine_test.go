@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -59,54 +60,38 @@ func count(t testing.TB, e *Engine) (n int64) {
 	return n
 }
 
-func TestSmoke(t *testing.T) {
-	dir := t.TempDir()
-	e := open(t, Options{Dir: dir})
-	createSessions(t, e)
-	for i := range 100 {
-		if err := e.Write(context.Background(), WriteRequest{Bytes: 100, Run: insert(fmt.Sprint("t", i), []byte("x"), epoch)}); err != nil {
-			t.Fatal(err)
-		}
-		if n := count(t, e); n != int64(i+1) {
-			t.Fatalf("count %d after %d inserts", n, i+1)
-		}
-	}
-	if err := e.Close(); err != nil {
-		t.Fatal(err)
-	}
-	e = open(t, Options{Dir: dir})
-	if n := count(t, e); n != 100 {
-		t.Fatal(n)
-	}
-	t.Logf("%+v", e.Catalogue().Table("sessions"))
-}
-
 func BenchmarkRead(b *testing.B) {
-	e := open(b, Options{})
-	createSessions(b, e)
-	for i := range 1000 {
-		if err := e.Write(context.Background(), WriteRequest{Bytes: 100, Run: insert(fmt.Sprint("t", i), []byte("x"), epoch)}); err != nil {
+	e := sessions(b, Options{})
+	err := inBatches(e, 10_000, func(w Writer, i int) error {
+		return insert(fmt.Sprintf("%043d", i), make([]byte, 256), epoch.Add(time.Duration(i)*time.Millisecond))(w)
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		err := e.Read(context.Background(), func(r Reader) error {
+			return r.Query("SELECT data, expiry FROM sessions WHERE token = $1", []any{fmt.Sprintf("%043d", i%10_000)},
+				func([]any) error { return nil })
+		})
+		if err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportAllocs()
-	for b.Loop() {
-		_ = e.Read(context.Background(), func(r Reader) error {
-			return r.Query("SELECT data, expiry FROM sessions WHERE token = $1", []any{"t5"}, func(v []any) error { return nil })
-		})
-	}
 }
 
-func BenchmarkWrite64(b *testing.B) {
-	e := open(b, Options{})
-	createSessions(b, e)
+func BenchmarkWriteBy64(b *testing.B) {
+	e := sessions(b, Options{})
+	var clients atomic.Int64
 	b.ReportAllocs()
 	b.SetParallelism(32)
 	b.RunParallel(func(pb *testing.PB) {
-		id := fmt.Sprintf("%p", pb)
+		client := clients.Add(1)
 		for i := 0; pb.Next(); i++ {
-			if err := e.Write(context.Background(), WriteRequest{Bytes: 100, Run: insert(fmt.Sprint(id, i), []byte("x"), epoch.Add(time.Duration(i)*time.Millisecond))}); err != nil {
-				b.Fatal(err)
+			token, expiry := fmt.Sprintf("%d-%d", client, i), epoch.Add(time.Duration(i)*time.Millisecond+time.Duration(client)*time.Microsecond)
+			if err := e.Write(context.Background(), WriteRequest{Bytes: 300, Run: insert(token, make([]byte, 256), expiry)}); err != nil {
+				b.Error(err)
+				return
 			}
 		}
 	})

@@ -1,0 +1,260 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"chaisqld/pgerr"
+)
+
+func lease(t *testing.T, e *Engine) *Lease {
+	t.Helper()
+	l, err := e.Lease(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestLeaseCommits(t *testing.T) {
+	e := sessions(t, Options{})
+	l := lease(t, e)
+	for _, token := range []string{"a", "b"} {
+		if err := l.Run(insert(token, nil, epoch)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := 0
+	err := l.Run(func(w Writer) error {
+		return w.Query("SELECT token FROM sessions", nil, func([]any) error { seen++; return nil })
+	})
+	if err != nil || seen != 2 {
+		t.Errorf("the lease sees %d rows of its own, error %v", seen, err)
+	}
+	if n := count(t, e); n != 0 {
+		t.Errorf("others see %d rows before the commit", n)
+	}
+	if err := l.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, e); n != 2 {
+		t.Errorf("%d rows after the commit, want 2", n)
+	}
+	wantCode(t, l.Run(insert("c", nil, epoch)), pgerr.NoActiveSQLTransaction)
+	wantCode(t, l.Commit(), pgerr.NoActiveSQLTransaction)
+	if err := l.Rollback(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLeaseRollsBack(t *testing.T) {
+	own := errors.New("own")
+	for name, end := range map[string]func(t *testing.T, l *Lease){
+		"rollback": func(t *testing.T, l *Lease) {
+			if err := l.Rollback(); err != nil {
+				t.Error(err)
+			}
+			wantCode(t, l.Commit(), pgerr.NoActiveSQLTransaction)
+		},
+		"error": func(t *testing.T, l *Lease) {
+			if err := l.Run(func(Writer) error { return own }); err != own {
+				t.Errorf("got %v", err)
+			}
+			wantCode(t, l.Run(insert("b", nil, epoch)), pgerr.InFailedSQLTransaction)
+			wantCode(t, l.Commit(), pgerr.InFailedSQLTransaction)
+		},
+		"failed statement": func(t *testing.T, l *Lease) {
+			wantCode(t, l.Run(insert("a", nil, epoch)), pgerr.UniqueViolation)
+			wantCode(t, l.Commit(), pgerr.InFailedSQLTransaction)
+		},
+		"panic": func(t *testing.T, l *Lease) {
+			wantCode(t, l.Run(func(Writer) error { panic("a bug") }), pgerr.InternalError)
+			wantCode(t, l.Commit(), pgerr.InFailedSQLTransaction)
+		},
+		"panic in Chai": func(t *testing.T, l *Lease) {
+			wantCode(t, l.Run(func(w Writer) error { return w.Exec("UPDATE sessions SET data=*", nil) }), pgerr.InternalError)
+			wantCode(t, l.Commit(), pgerr.InFailedSQLTransaction)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := sessions(t, Options{})
+			l := lease(t, e)
+			if err := l.Run(insert("a", nil, epoch)); err != nil {
+				t.Fatal(err)
+			}
+			end(t, l)
+			within(t, "the next write", func() {
+				if err := e.Write(background, WriteRequest{Run: insert("a", nil, epoch)}); err != nil {
+					t.Error(err)
+				}
+			})
+			mustCheck(t, e, 1)
+		})
+	}
+}
+
+func TestLeaseLimits(t *testing.T) {
+	for name, test := range map[string]struct {
+		o    Options
+		code string
+	}{
+		"idle":  {Options{LeaseIdle: 30 * time.Millisecond}, pgerr.IdleInTransactionSessionTimeout},
+		"total": {Options{LeaseLimit: 30 * time.Millisecond}, pgerr.TransactionTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := sessions(t, test.o)
+			l := lease(t, e)
+			if err := l.Run(insert("a", nil, epoch)); err != nil {
+				t.Fatal(err)
+			}
+			within(t, "a write behind an idle lease", func() {
+				if err := e.Write(background, WriteRequest{Run: insert("b", nil, epoch)}); err != nil {
+					t.Error(err)
+				}
+			})
+			wantCode(t, l.Run(insert("c", nil, epoch)), test.code)
+			wantCode(t, l.Commit(), test.code)
+			if exists(t, e, "a") || !exists(t, e, "b") {
+				t.Error("the lease was not rolled back, or the write after it is missing")
+			}
+		})
+	}
+}
+
+func TestBusyLeaseIsNotIdle(t *testing.T) {
+	e := sessions(t, Options{LeaseIdle: 20 * time.Millisecond})
+	l := lease(t, e)
+	err := l.Run(func(w Writer) error {
+		time.Sleep(100 * time.Millisecond) // the point is to be slower than the limit
+		return insert("a", nil, epoch)(w)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLeaseTransactionLimit(t *testing.T) {
+	e := sessions(t, Options{TransactionBytes: 1000})
+	l := lease(t, e)
+	charge := func(w Writer) error { return w.Charge(600) }
+	if err := l.Run(charge); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, l.Run(charge), pgerr.ProgramLimitExceeded)
+}
+
+func TestCanceledLeaseIsNotKept(t *testing.T) {
+	e := sessions(t, Options{LeaseIdle: time.Hour, LeaseLimit: time.Hour})
+	first := lease(t, e)
+	ctx, cancel := context.WithCancel(background)
+	done := make(chan error, 1)
+	go func() {
+		_, err := e.Lease(ctx)
+		done <- err
+	}()
+	eventually(t, "the lease waits", func() bool { return waiting(e) == 1 })
+	cancel()
+	wantCode(t, <-done, pgerr.QueryCanceled)
+	if err := first.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	ended, end := context.WithCancel(background)
+	end()
+	_, err := e.Lease(ended)
+	wantCode(t, err, pgerr.QueryCanceled)
+	within(t, "the next write", func() {
+		if err := e.Write(background, WriteRequest{Run: insert("a", nil, epoch)}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestReadsRunBesideALease(t *testing.T) {
+	e := sessions(t, Options{Readers: 1, LeaseIdle: time.Hour})
+	l := lease(t, e)
+	defer l.Rollback()
+	if err := l.Run(insert("a", nil, epoch)); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "reads beside a lease", func() {
+		for range 5 { // more than there are readers: the writer opens new ones meanwhile
+			s, err := e.Snapshot(background)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer s.Close()
+		}
+		if n := count(t, e); n != 0 {
+			t.Errorf("%d uncommitted rows are visible", n)
+		}
+	})
+}
+
+func TestWatchdogSeesAHungCommit(t *testing.T) {
+	dir := t.TempDir()
+	reasons := make(chan string, 1)
+	e := sessions(t, Options{Dir: dir, HangLimit: 50 * time.Millisecond, Fatal: func(reason string) { reasons <- reason }})
+	entered, release := holdSync(t, dir)
+	defer release()
+	hung := make(chan error, 1)
+	go func() { hung <- e.Write(background, WriteRequest{Run: insert("a", nil, epoch)}) }()
+	<-entered
+	select {
+	case reason := <-reasons:
+		if !strings.Contains(reason, "a commit took") {
+			t.Errorf("reason is %q", reason)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("the watchdog did not notice")
+	}
+	wantCode(t, e.Write(background, WriteRequest{Run: insert("b", nil, epoch)}), pgerr.InternalError)
+	if n := count(t, e); n != 0 {
+		t.Errorf("reads see %d rows", n)
+	}
+	release()
+	<-hung
+}
+
+func TestWatchdogSeesAHungRequest(t *testing.T) {
+	reasons := make(chan string, 1)
+	e := sessions(t, Options{HangLimit: 50 * time.Millisecond, Fatal: func(reason string) { reasons <- reason }})
+	_ = e.Write(background, WriteRequest{Run: func(Writer) error {
+		if reason := <-reasons; !strings.Contains(reason, "a write request took") {
+			t.Errorf("reason is %q", reason)
+		}
+		return nil
+	}})
+}
+
+func TestIdleLeaseIsNoHang(t *testing.T) {
+	e := sessions(t, Options{HangLimit: 20 * time.Millisecond, LeaseIdle: 200 * time.Millisecond,
+		Fatal: func(reason string) { t.Errorf("the process would end: %s", reason) }})
+	l := lease(t, e)
+	within(t, "a write behind an idle lease", func() {
+		if err := e.Write(background, WriteRequest{Run: func(Writer) error { return nil }}); err != nil {
+			t.Error(err)
+		}
+	})
+	wantCode(t, l.Commit(), pgerr.IdleInTransactionSessionTimeout)
+}
+
+func TestSchemaChangesMayTakeLonger(t *testing.T) {
+	e := sessions(t, Options{HangLimit: 20 * time.Millisecond, Fatal: func(reason string) { t.Errorf("the process would end: %s", reason) }})
+	err := e.Write(background, WriteRequest{Schema: true, Run: func(w Writer) error {
+		if err := w.Define("CREATE TABLE t (a TEXT PRIMARY KEY)"); err != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond) // the point is to be slower than the limit
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
