@@ -133,8 +133,8 @@ func (b *binder) defaultText(c syntax.ColumnDef, t Type) (string, error) {
 	case bool, int64:
 		return fmt.Sprint(v), nil
 	case float64:
-		if math.IsInf(v, 0) || math.IsNaN(v) {
-			return "", refuse("Defaults are finite numbers.")
+		if abs := math.Abs(v); v != 0 && !(abs >= 1e-6 && abs < 1e15) { // Chai keeps others with an exponent
+			return "", refuse("Defaults are 0 or have a magnitude from 0.000001 up to 1e15.")
 		}
 		return strconv.FormatFloat(v, 'f', -1, 64), nil
 	case string:

@@ -160,6 +160,7 @@ func TestPrepareFailures(t *testing.T) {
 		{`CREATE TABLE "X" (a TEXT PRIMARY KEY)`, pgerr.InvalidName, `table name "X" must be in lower case`, 14},
 		{`CREATE TABLE __chaisqld (a TEXT PRIMARY KEY)`, pgerr.ReservedName, `names that begin with __chai are reserved`, 14},
 		{`CREATE TABLE x (a TEXT PRIMARY KEY, b TIMESTAMP DEFAULT now())`, pgerr.FeatureNotSupported, `the default of column "b" is not supported`, 57},
+		{`CREATE TABLE x (a TEXT PRIMARY KEY, b FLOAT8 DEFAULT 1e20)`, pgerr.FeatureNotSupported, `the default of column "b" is not supported`, 54},
 		{`CREATE TABLE x (a TEXT PRIMARY KEY, b INT DEFAULT true)`, pgerr.DatatypeMismatch, `column "b" is of type integer but default expression is of type boolean`, 51},
 		{`CREATE TABLE x (a TEXT PRIMARY KEY, b TEXT DEFAULT 'it''s')`, pgerr.FeatureNotSupported, `the default of column "b" is not supported`, 52},
 		{`CREATE UNIQUE INDEX x ON t (i)`, pgerr.FeatureNotSupported, `unique indexes are not supported`, 1},
