@@ -192,8 +192,6 @@ func (p *readers) release(c *conn) {
 	case stays:
 		p.current.free = append(p.current.free, c)
 		p.inUse--
-	case len(p.waiting) > 0 || len(p.current.free) == 0:
-		p.wantMore()
 	}
 	p.mu.Unlock()
 	if !stays {

@@ -165,6 +165,17 @@ func TestManyFailingMembers(t *testing.T) {
 	mustCheck(t, e, 20)
 }
 
+func TestFirstMembersFail(t *testing.T) {
+	e := sessions(t, Options{})
+	own := errors.New("own")
+	fail := func(Writer) error { return own }
+	errs := together(t, e, fail, fail, insert("a", nil, epoch), fail, insert("b", nil, epoch))
+	if fmt.Sprint(errs) != fmt.Sprint([]error{own, own, nil, own, nil}) {
+		t.Errorf("got %v", errs)
+	}
+	mustCheck(t, e, 2)
+}
+
 func TestMembersSeeThoseBefore(t *testing.T) {
 	e := sessions(t, Options{})
 	found := 0
