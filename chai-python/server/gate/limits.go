@@ -1,6 +1,10 @@
 package gate
 
-import "chaisqld/pgerr"
+import (
+	"time"
+
+	"chaisqld/pgerr"
+)
 
 // Limits bound what one statement may cost. Each zero field takes the default named beside it.
 type Limits struct {
@@ -13,6 +17,10 @@ type Limits struct {
 	ResultBytes int // bytes that one statement buffers; default 32 MiB
 	CachedPlans int // plans kept by text; default 500
 	WriteRows   int // rows that one UPDATE or DELETE changes; default 10,000
+
+	// WriteTime is how long one statement may keep the writer; default 2 s, well below the engine's HangLimit, after which
+	// it takes the database for hung.
+	WriteTime time.Duration
 }
 
 func (l Limits) withDefaults() Limits {
@@ -30,6 +38,9 @@ func (l Limits) withDefaults() Limits {
 	set(&l.ResultBytes, 32<<20)
 	set(&l.CachedPlans, 500)
 	set(&l.WriteRows, 10_000)
+	if l.WriteTime <= 0 {
+		l.WriteTime = 2 * time.Second
+	}
 	return l
 }
 

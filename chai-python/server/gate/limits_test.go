@@ -100,6 +100,24 @@ func TestRowLimits(t *testing.T) {
 	d.fails(pgerr.ProgramLimitExceeded, `SELECT * FROM sessions`)
 }
 
+func TestWriteTime(t *testing.T) {
+	d := openMemory(t)
+	d.createSessions()
+	for i := range 300 {
+		d.exec("INSERT 0 1", `INSERT INTO sessions VALUES ($1, '', $2)`, fmt.Sprintf("%03d", i), after(i%3))
+	}
+	d.gate = gate.New(gate.Limits{WriteTime: time.Nanosecond})
+	for _, sql := range []string{`DELETE FROM sessions WHERE data = 'x'`, `DELETE FROM sessions WHERE expiry < '2030-01-01'`, `UPDATE sessions SET data = 'x'`} {
+		if e := d.fails(pgerr.QueryCanceled, sql); e.Hint == "" {
+			t.Errorf("%s: no hint", sql)
+		}
+	}
+	d.exec("SELECT 300", `SELECT token FROM sessions`) // a read keeps nobody waiting
+	d.gate = gate.New(gate.Limits{})
+	d.exec("DELETE 200", `DELETE FROM sessions WHERE expiry <= $1`, after(1))
+	d.exec("DELETE 100", `DELETE FROM sessions WHERE expiry < '2030-01-01'`)
+}
+
 func TestTransactionBytesAreCharged(t *testing.T) {
 	d := openMemory(t)
 	d.createSessions()

@@ -76,6 +76,33 @@ type execution struct {
 	reader engine.Reader
 	scope  scope
 	limits Limits
+	turn   *turn // nil where nobody waits for the writer
+}
+
+// turn is a statement's time with the writer, which everybody else waits for.
+type turn struct {
+	ends time.Time
+	step int
+}
+
+// check fails when the time is over. It looks at the clock now and then; checkNow always does.
+func (x *execution) check() error {
+	const steps = 32
+	if x.turn == nil {
+		return nil
+	}
+	if x.turn.step++; x.turn.step%steps != 1 {
+		return nil
+	}
+	return x.checkNow()
+}
+
+func (x *execution) checkNow() error {
+	if x.turn == nil || time.Now().Before(x.turn.ends) {
+		return nil
+	}
+	return pgerr.New(pgerr.QueryCanceled, "canceling statement: it held the writer for more than %s, and nothing of it was kept", x.limits.WriteTime).
+		WithHint("Use an indexed condition, or change a few rows at a time: … WHERE key IN (SELECT key FROM … LIMIT 100).")
 }
 
 func (x *execution) writer() (engine.Writer, error) {
@@ -142,7 +169,11 @@ func (p *Plan) Run(r engine.Reader, args []any, now time.Time) (*Result, error) 
 	if err != nil {
 		return nil, err
 	}
-	return current.run.execute(&execution{reader: r, scope: scope{args: values, now: microseconds(now)}, limits: p.gate.limits})
+	x := &execution{reader: r, scope: scope{args: values, now: microseconds(now)}, limits: p.gate.limits}
+	if _, writes := r.(engine.Writer); writes && p.Access != Schema {
+		x.turn = &turn{ends: time.Now().Add(x.limits.WriteTime)}
+	}
+	return current.run.execute(x)
 }
 
 // current is the plan for the catalogue that r sees.

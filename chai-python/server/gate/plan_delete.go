@@ -105,10 +105,7 @@ func (p *deletePlan) execute(x *execution) (*Result, error) {
 	}
 	result := &Result{Tag: fmt.Sprintf("DELETE %d", len(rows))}
 	for _, row := range rows {
-		if err := w.Charge(p.scan.table.entryWeight(row)); err != nil {
-			return nil, err
-		}
-		if err := w.Exec(p.sentence, []any{row[p.scan.table.key]}); err != nil {
+		if err := p.deleteRow(x, w, row); err != nil {
 			return nil, err
 		}
 		if err := returnRow(result, p.returning, x, row); err != nil {
@@ -116,6 +113,16 @@ func (p *deletePlan) execute(x *execution) (*Result, error) {
 		}
 	}
 	return result, nil
+}
+
+func (p *deletePlan) deleteRow(x *execution, w engine.Writer, row []any) error {
+	if err := x.check(); err != nil {
+		return err
+	}
+	if err := w.Charge(p.scan.table.entryWeight(row)); err != nil {
+		return err
+	}
+	return w.Exec(p.sentence, []any{row[p.scan.table.key]})
 }
 
 // deleteBatch counts the rows by reading them, then has Chai delete as many: it takes them from the same index, in the same
@@ -138,10 +145,24 @@ func (p *deletePlan) deleteBatch(x *execution, w engine.Writer) (result *Result,
 		}
 	}
 	if count > 0 {
-		sentence := "DELETE FROM " + s.table.quoted + " WHERE " + s.table.columns[s.path.column] + " " + begin.op + " $1 LIMIT $2"
-		err = w.Exec(sentence, []any{begin.value, count})
+		err = s.deleteFirst(x, w, begin, count)
 	}
 	return &Result{Tag: fmt.Sprintf("DELETE %d", count)}, true, err
+}
+
+// deleteFirst deletes the first rows of a range, a few in each sentence, so that the time can be watched.
+func (s *scan) deleteFirst(x *execution, w engine.Writer, begin *limit, count int64) error {
+	const chunk = 200
+	sentence := "DELETE FROM " + s.table.quoted + " WHERE " + s.table.columns[s.path.column] + " " + begin.op + " $1 LIMIT $2"
+	for ; count > 0; count -= chunk {
+		if err := x.checkNow(); err != nil {
+			return err
+		}
+		if err := w.Exec(sentence, []any{begin.value, min(count, chunk)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *scan) chargeBatch(x *execution, w engine.Writer, limit int64) (count int64, err error) {

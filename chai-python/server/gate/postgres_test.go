@@ -3,6 +3,7 @@ package gate_test
 import (
 	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -15,24 +16,61 @@ import (
 	"chaisqld/pgerr"
 )
 
-// TestAgainstPostgreSQL compares values and SQLSTATEs with a PostgreSQL server. Set GATE_PSQL to the connection string of a
-// throwaway database in UTF-8 with the C collation and time zone UTC; without it the test is skipped.
-func TestAgainstPostgreSQL(t *testing.T) {
-	dsn := os.Getenv("GATE_PSQL")
-	if dsn == "" {
-		t.Skip("GATE_PSQL is not set")
+// postgresAnswers holds what PostgreSQL 15 says to postgresStatements, run one after the other on an empty table.
+const postgresAnswers = "testdata/postgres.json"
+
+// answer is the rows of a statement as psql prints them, or the SQLSTATE of its failure.
+type answer struct {
+	SQL   string `json:"sql"`
+	Rows  string `json:"rows,omitempty"`
+	Error string `json:"error,omitempty"`
+}
+
+const createDifferential = `CREATE TABLE differential (k TEXT PRIMARY KEY, i INTEGER, b BIGINT, d DOUBLE PRECISION, y BYTEA, ts TIMESTAMP, o BOOLEAN, s TEXT NOT NULL DEFAULT 'dflt')`
+
+// TestAnswersOfPostgreSQL compares values and SQLSTATEs with PostgreSQL's. With GATE_PSQL set to the connection string of a
+// throwaway database (UTF-8, C collation, time zone UTC) it asks that server and writes its answers down first.
+func TestAnswersOfPostgreSQL(t *testing.T) {
+	if dsn := os.Getenv("GATE_PSQL"); dsn != "" {
+		writeAnswers(t, dsn)
+	}
+	text, err := os.ReadFile(postgresAnswers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answers []answer
+	if err := json.Unmarshal(text, &answers); err != nil {
+		t.Fatal(err)
+	}
+	if len(answers) != len(postgresStatements) {
+		t.Fatalf("%d answers to %d statements: set GATE_PSQL once", len(answers), len(postgresStatements))
 	}
 	d := openMemory(t)
-	const create = `CREATE TABLE differential (k TEXT PRIMARY KEY, i INTEGER, b BIGINT, d DOUBLE PRECISION, y BYTEA, ts TIMESTAMP, o BOOLEAN, s TEXT NOT NULL DEFAULT 'dflt')`
-	psql(dsn, "DROP TABLE IF EXISTS differential; "+create)
-	d.exec("CREATE TABLE", create)
+	d.exec("CREATE TABLE", createDifferential)
 	d.exec("CREATE INDEX", `CREATE INDEX ON differential (ts)`)
-	for _, sql := range postgresStatements {
-		want, wantErr := psql(dsn, sql)
-		got, gotErr := d.text(sql)
-		if got != want || gotErr != wantErr {
-			t.Errorf("%s\n      gate %q %s\nPostgreSQL %q %s", sql, got, gotErr, want, wantErr)
+	for i, sql := range postgresStatements {
+		if got := d.answer(sql); got != answers[i] {
+			t.Errorf("\n      gate %+v\nPostgreSQL %+v", got, answers[i])
 		}
+	}
+}
+
+func writeAnswers(t *testing.T, dsn string) {
+	t.Helper()
+	psql(dsn, "DROP TABLE IF EXISTS differential; "+createDifferential)
+	var answers []answer
+	for _, sql := range postgresStatements {
+		answers = append(answers, psql(dsn, sql))
+	}
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	if err := e.Encode(answers); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(postgresAnswers, text.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -96,21 +134,20 @@ var postgresStatements = []string{
 	`DELETE FROM differential WHERE k IN (SELECT k FROM differential WHERE ts IS NULL ORDER BY k LIMIT 1) RETURNING k`, `DELETE FROM differential WHERE i > 0 AND NOT o RETURNING k`, `SELECT k FROM differential WHERE k NOT IN ('aa', 'z') ORDER BY k`, `DELETE FROM differential`, `SELECT count(*) FROM differential`, `SELECT max(i) FROM differential`,
 }
 
-// psql runs a statement and gives its rows and, after a failure, the SQLSTATE.
-func psql(dsn, sql string) (rows, code string) {
+func psql(dsn, sql string) answer {
 	cmd := exec.Command("psql", "-X", "-A", "-t", "-q", "-F", "|", "-P", "null=∅", "-v", "VERBOSITY=sqlstate", "-v", "ON_ERROR_STOP=1", dsn)
 	cmd.Stdin = strings.NewReader(sql + ";\n")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if cmd.Run() != nil {
 		text := strings.TrimSpace(stderr.String())
-		return "", text[strings.LastIndexByte(text, ' ')+1:]
+		return answer{SQL: sql, Error: text[strings.LastIndexByte(text, ' ')+1:]}
 	}
-	return strings.TrimSuffix(stdout.String(), "\n"), ""
+	return answer{SQL: sql, Rows: strings.TrimSuffix(stdout.String(), "\n")}
 }
 
-// text runs a statement and writes the rows as psql does.
-func (d *database) text(sql string) (rows, code string) {
+// answer runs a statement and writes the rows as psql does.
+func (d *database) answer(sql string) answer {
 	p, err := d.gate.Prepare(sql, nil, d.engine.Catalogue())
 	var result *gate.Result
 	if err == nil {
@@ -118,7 +155,7 @@ func (d *database) text(sql string) (rows, code string) {
 	}
 	var e *pgerr.Error
 	if errors.As(err, &e) {
-		return "", e.Code
+		return answer{SQL: sql, Error: e.Code}
 	}
 	var lines []string
 	for _, row := range result.Rows {
@@ -128,7 +165,7 @@ func (d *database) text(sql string) (rows, code string) {
 		}
 		lines = append(lines, strings.Join(parts, "|"))
 	}
-	return strings.Join(lines, "\n"), ""
+	return answer{SQL: sql, Rows: strings.Join(lines, "\n")}
 }
 
 func textOf(v any, t gate.Type) string {

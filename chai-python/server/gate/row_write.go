@@ -42,16 +42,11 @@ func (b *binder) rowWrite(set []syntax.Assignment) (*rowWrite, error) {
 	return w, nil
 }
 
-func (w *rowWrite) values() []node {
-	list := make([]node, len(w.set))
-	for i, a := range w.set {
-		list[i] = a.value
-	}
-	return list
-}
-
 // apply changes the scope's row and returns it as changed.
 func (w *rowWrite) apply(x *execution, to engine.Writer) ([]any, error) {
+	if err := x.check(); err != nil {
+		return nil, err
+	}
 	old := x.scope.row
 	row := append([]any(nil), old...)
 	args := make([]any, 0, len(w.set)+1)
