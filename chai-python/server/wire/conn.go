@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	refusalTimeout = time.Second // for a client that is not served to hear why
+	refusalTimeout = time.Second // for a client that will not be served to hear why
 	farewellLimit  = 64 << 20    // bytes that a client may still be sending while it is told why it has to go
 	keptBuffer     = 64 << 10    // a reply buffer larger than this is not kept for the next reply
 	sendAhead      = 256 << 10   // replies larger than this are sent in parts
@@ -43,6 +43,7 @@ type conn struct {
 	portals    map[string]*portal
 
 	timed    bool // a read deadline is set
+	started  atomic.Bool
 	draining atomic.Bool
 }
 
@@ -156,18 +157,26 @@ func (c *conn) limitWait() error {
 
 func (c *conn) clearDeadlines() error {
 	c.timed = false
-	err := c.nc.SetDeadline(time.Time{})
+	return c.setDeadline(time.Time{})
+}
+
+func (c *conn) setDeadline(at time.Time) error {
+	err := c.nc.SetDeadline(at)
 	if c.draining.Load() {
 		c.drain()
 	}
 	return err
 }
 
-// drain ends the connection when it next waits for its client. It is called
-// from another goroutine.
+// drain ends the connection when it next waits for its client, who gets a
+// moment to finish its start packet. It is called from another goroutine.
 func (c *conn) drain() {
 	c.draining.Store(true)
-	c.nc.SetReadDeadline(time.Unix(1, 0))
+	deadline := time.Unix(1, 0)
+	if !c.started.Load() {
+		deadline = time.Now().Add(refusalTimeout)
+	}
+	c.nc.SetReadDeadline(deadline)
 }
 
 // send adds a reply, in its place after those of statements still pending.

@@ -259,6 +259,30 @@ func TestShutdownLetsStatementsFinish(t *testing.T) {
 	<-stopped
 }
 
+func TestShutdownDuringStartup(t *testing.T) {
+	s := startServer(t, Options{})
+	silent, slow := s.dial(t), s.dial(t)
+	start := packet(3<<16, "user\x00u\x00\x00")
+	slow.sendBytes(start[:5])
+	eventually(t, "both are there", func() bool { return s.Connections() == 2 })
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); s.stop(patience) }()
+	eventually(t, "the server leaves", func() bool { return s.refusalNow() != nil })
+	slow.sendBytes(start[5:])
+	if got := slow.untilReady(); got[len(got)-1] != "Ready I" {
+		t.Errorf("got %q", got)
+	}
+	slow.expect("FATAL 57P01", "EOF")
+	silent.expect("EOF")
+	<-stopped
+}
+
+func (s *testServer) refusalNow() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refusal()
+}
+
 func (s *testServer) busy() int {
 	n := 0
 	s.each(func(c *conn) {
@@ -281,7 +305,7 @@ func TestShutdownCancelsWhatDoesNotEnd(t *testing.T) {
 	waiting.send(query("INSERT INTO t VALUES ('x', 1)"))
 	eventually(t, "the statement waits", func() bool { return s.busy() == 1 })
 	s.stop(time.Millisecond)
-	waiting.expect("FATAL 57P03", "EOF")
+	waiting.expect("FATAL 57P01", "EOF")
 }
 
 func TestPanicClosesOnlyItsConnection(t *testing.T) {

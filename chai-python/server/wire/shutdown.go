@@ -29,7 +29,7 @@ func (s *Server) Shutdown(ctx context.Context, l *net.UnixListener) {
 		return
 	}
 	s.options.Log.Warn("statements are still running: cancelling them", "connections", s.Connections())
-	s.each(func(c *conn) { c.cancel.cancel(errShuttingDown) })
+	s.each(func(c *conn) { c.cancel.cancel(errAdminShutdown) })
 	limit := time.NewTimer(cancelWait)
 	defer limit.Stop()
 	if waitFor(done, limit.C) {

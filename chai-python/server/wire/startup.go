@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"chaisqld/pgerr"
 
@@ -30,7 +31,9 @@ var errOver = errors.New("the connection is over")
 
 // startup greets the client: start packet, who it is, its settings.
 func (c *conn) startup() error {
-	c.nc.SetDeadline(c.server.options.Now().Add(c.server.options.StartupTimeout))
+	if err := c.setDeadline(time.Now().Add(c.server.options.StartupTimeout)); err != nil {
+		return err
+	}
 	parameters, err := c.startupParameters()
 	if err != nil {
 		return err
@@ -48,6 +51,7 @@ func (c *conn) startup() error {
 	if err := c.flush(); err != nil {
 		return err
 	}
+	c.started.Store(true)
 	return c.clearDeadlines()
 }
 
@@ -177,7 +181,7 @@ func (c *conn) applyStartup(parameters map[string]string) error {
 // refuse reads the client's start packet, so that its library is ready for an
 // answer, and gives the reason. A cancel request is served all the same.
 func (c *conn) refuse(reason error) {
-	c.nc.SetDeadline(c.server.options.Now().Add(refusalTimeout))
+	c.nc.SetDeadline(time.Now().Add(refusalTimeout))
 	_, err := c.startupParameters()
 	if errors.Is(err, errOver) {
 		return
