@@ -103,7 +103,7 @@ func newModel(d *database, random *rand.Rand, name string) *model {
 	}
 	m.exec("CREATE TABLE", "CREATE TABLE "+name+" ("+strings.Join(parts, ", ")+")")
 	for i, c := range m.columns {
-		if i > 0 && c.indexed {
+		if c.indexed && (i > 0 || random.IntN(4) == 0) { // the key itself may have an index as well
 			m.exec("CREATE INDEX", fmt.Sprintf("CREATE INDEX ON %s (%s)", name, c.name))
 		}
 	}
