@@ -53,7 +53,7 @@ func fullDiskProgram(t testing.TB, dir string) {
 	full.Store(true)
 	filled := make(chan struct{})
 	go func() { defer close(filled); fill(t, db, 16) }()
-	fmt.Println("writes hang:", !waits(filled, 3*time.Second))
+	fmt.Println("writes hang:", !waits(filled, 2*time.Second))
 	fmt.Println("reads hang:", !finishes(time.Second, func() { query(t, db, "SELECT COUNT(*) FROM sessions") }))
 	full.Store(false)
 	fmt.Println("resumed:", waits(filled, 30*time.Second))

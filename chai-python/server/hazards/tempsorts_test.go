@@ -12,8 +12,8 @@ func bulky(t testing.TB, dir string) *sql.DB {
 	t.Helper()
 	db := open(t, dir)
 	tx := begin(t, db)
-	for i := range 4000 {
-		run(t, tx, "INSERT INTO sessions VALUES ($1, $2, $3)", fmt.Sprint(i), make([]byte, 300), hours(i))
+	for i := range 500 {
+		run(t, tx, "INSERT INTO sessions VALUES ($1, $2, $3)", fmt.Sprint(i), make([]byte, 3000), hours(i))
 	}
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ func TestDeadlineIsIgnoredWhileWaitingForTheWriter(t *testing.T) {
 func TestDeadlineIsIgnoredWhileRunning(t *testing.T) {
 	db := open(t, ":memory:")
 	tx := begin(t, db)
-	for i := range 20_000 {
+	for i := range 2000 {
 		insert(t, tx, fmt.Sprint(i), hours(i))
 	}
 	if err := tx.Commit(); err != nil {
@@ -41,7 +41,7 @@ func TestDeadlineIsIgnoredWhileRunning(t *testing.T) {
 	_, err := db.ExecContext(ctx, "DELETE FROM sessions WHERE data = $1", []byte("data"))
 	took := time.Since(start)
 	t.Logf("%v after %s", err, took)
-	fault(t, took > 10*time.Millisecond && query(t, db, "SELECT COUNT(*) FROM sessions") == "0", "runs and commits a statement beyond its deadline", "engine/watchdog.go")
+	fault(t, took > 2*time.Millisecond && query(t, db, "SELECT COUNT(*) FROM sessions") == "0", "runs and commits a statement beyond its deadline", "engine/watchdog.go")
 }
 
 func TestReadOnlyTransactionCannotBeCommitted(t *testing.T) {
