@@ -6,27 +6,18 @@ through a second table: its key is "principal hash:token hash", because an index
 over a column of few distinct values is slow to delete from in Chai.
 """
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from datetime import UTC, datetime
-from functools import partial
-from math import ceil
-from time import monotonic, sleep
 from typing import Any, LiteralString, Self, TypeVar
 
 import psycopg
-from psycopg import errors
 
-import chaisql
-
-from .errors import StoreError, StoreUnavailable
-from .pool import Connection, DeadlineExceeded, Pool
+from .database import Database
+from .pool import Connection
 from .store import ReaperStatus, Record
 from .tokens import hash_text
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -97,18 +88,6 @@ _RUN_STATUS = (
 
 _PRINCIPAL_PAGE = 500
 _DELETE_PAGE = 50  # sessions in one transaction: short enough for other writers
-_MAX_PAUSE = 0.2  # seconds between two tries of a call
-# The server is leaving, full or busy: the same call may succeed a moment later.
-_TRANSIENT = (
-    errors.AdminShutdown,
-    errors.CannotConnectNow,
-    errors.CrashShutdown,
-    errors.DeadlockDetected,
-    errors.IdleInTransactionSessionTimeout,
-    errors.LockNotAvailable,
-    errors.SerializationFailure,
-    errors.TooManyConnections,
-)
 
 
 class ChaiStore:
@@ -128,19 +107,11 @@ class ChaiStore:
     ) -> None:
         if timeout <= 0:
             raise ValueError(f"timeout must be positive, not {timeout}")
-        if max_connections < 1:
-            raise ValueError(f"max_connections must be positive, not {max_connections}")
-        target = os.fspath(path_or_url)
-        if not target:
-            raise ValueError("the store needs a directory or a postgresql:// URL, not an empty string")
-        self._is_url = target.startswith(("postgresql://", "postgres://"))
-        # A server that changes its working directory later must not change the database.
-        self._target = target if self._is_url else os.path.abspath(target)  # noqa: PTH100 - no I/O
         self.timeout = timeout
-        self._pool = Pool(self._connect, limit=max_connections)
+        self._database = Database(os.fspath(path_or_url), schema=SCHEMA, max_connections=max_connections)
 
     def __repr__(self) -> str:
-        return f"<ChaiStore {'at a URL' if self._is_url else self._target}>"
+        return f"<ChaiStore {self._database}>"
 
     def with_timeout(self, seconds: float) -> Self:
         if seconds <= 0:
@@ -217,11 +188,10 @@ class ChaiStore:
         return int(self._rows(_COUNT_EXPIRED, {})[0][0])
 
     def create_schema(self) -> None:
-        for statement in SCHEMA:
-            self._call(partial(_define, statement=statement))
+        self._database.create_schema(self.timeout)
 
     def close(self) -> None:
-        self._pool.close()
+        self._database.pool.close()
 
     # -- the reaper's log ------------------------------------------------------
 
@@ -252,58 +222,8 @@ class ChaiStore:
     def _delete_page(self, keys: list[str]) -> int:
         return self._call(lambda connection: _delete(connection, keys))
 
-    def _call(self, work: Callable[[Connection], T], *, landed: Callable[[Connection], T] | None = None) -> T:
-        """Run *work* on a connection until it succeeds, is refused, or time is up.
-
-        A repeat that finds nothing left to do asks *landed* whether an earlier
-        try, whose answer was lost, has done it.
-        """
-        deadline = monotonic() + self.timeout
-        again, pause = False, 0.0  # the first repeat at once: an idle connection had died
-        while True:
-            try:
-                with self._pool.connection(deadline) as connection:
-                    result = work(connection)
-                    return landed(connection) if again and landed and not result else result
-            except errors.UndefinedTable as error:
-                self._heal(error)
-            except psycopg.Error as error:
-                self._judge(error, deadline - pause)
-                again = True
-            sleep(pause)
-            pause = min(pause * 2 or 0.01, _MAX_PAUSE)
-
-    def _heal(self, error: psycopg.Error) -> None:
-        """A new directory gets its tables; a database behind a URL is not ours to change."""
-        if self._is_url:
-            raise StoreError(f"{_reason(error)}; ChaiStore.create_schema() creates the tables") from error
-        logger.info("%r has no tables yet: creating them", self)
-        self.create_schema()
-
-    def _judge(self, error: psycopg.Error, until: float) -> None:
-        """Return when another try makes sense, else raise what the caller shall see."""
-        if isinstance(error, chaisql.ServerError) and error.permanent:
-            raise StoreUnavailable(f"the store cannot be reached: {_reason(error)}") from error
-        if not _is_transient(error):
-            raise StoreError(f"the store refused a call: {_reason(error)}") from error
-        self._pool.drop_idle()
-        if isinstance(error, DeadlineExceeded) or monotonic() >= until:
-            raise StoreUnavailable(
-                f"the store did not answer within {self.timeout:.1f} s: {_reason(error)}"
-            ) from error
-
-    def _connect(self, deadline: float) -> Connection:
-        left = max(deadline - monotonic(), 0.1)
-        options: dict[str, Any] = {"autocommit": True}
-        if self._is_url:
-            options["connect_timeout"] = ceil(left)
-        connection = chaisql.connect(self._target, start_timeout=left, **options)
-        adopted = Connection.adopt(connection)
-        adopted.deadline = deadline
-        # Naive UTC columns are compared with now(): the session's time zone must agree.
-        if adopted.info.parameter_status("TimeZone") not in ("UTC", "Etc/UTC"):
-            adopted.execute("SET TIME ZONE 'UTC'")
-        return adopted
+    def _call(self, work: Callable[[Connection], T], landed: Callable[[Connection], T] | None = None) -> T:
+        return self._database.call(work, timeout=self.timeout, landed=landed)
 
 
 def _execute(connection: Connection, sql: LiteralString, values: Mapping[str, Any]) -> psycopg.Cursor[Any]:
@@ -349,27 +269,6 @@ def _delete(connection: Connection, keys: Iterable[str]) -> int:
             sessions.append(_execute(connection, _DELETE, {"key": key}))
             _execute(connection, _ENTRY_DELETE, {"key": key})
     return sum(cursor.rowcount for cursor in sessions)
-
-
-def _define(connection: Connection, statement: LiteralString) -> None:
-    try:
-        connection.execute(statement)
-    except (errors.UniqueViolation, errors.DuplicateTable, errors.DuplicateObject):
-        # PostgreSQL: IF NOT EXISTS can lose a race against another process; now it exists.
-        connection.execute(statement)
-
-
-def _is_transient(error: psycopg.Error) -> bool:
-    # Without an SQLSTATE the connection itself failed.
-    return isinstance(error, (DeadlineExceeded, *_TRANSIENT)) or (
-        isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
-        and (error.sqlstate is None or error.sqlstate.startswith("08"))
-    )
-
-
-def _reason(error: psycopg.Error) -> str:
-    """The driver's message without its details, which may quote stored values."""
-    return error.diag.message_primary or str(error).partition("\nDETAIL")[0] or type(error).__name__
 
 
 def _naive(moment: datetime) -> datetime:

@@ -238,12 +238,11 @@ def _path_to_culprit(value: Any, path: str, depth: int) -> str:
 
 
 def _children(value: Any) -> Iterator[tuple[str, Any]]:
-    kind = type(value)
-    if issubclass(kind, dict):
+    if issubclass(type(value), dict):
         for key, item in value.items():
             yield "[key]", key
             yield f"[{key!r}]" if isinstance(key, (str, bool)) else f"[<{type(key).__name__}>]", item
-    elif issubclass(kind, (list, tuple)):
+    elif issubclass(type(value), (list, tuple)):
         yield from ((f"[{i}]", item) for i, item in enumerate(value))
 
 

@@ -24,7 +24,9 @@ logger = logging.getLogger(__name__)
 
 OnConflict = Literal["merge", "overwrite", "error"]
 Clock = Callable[[], datetime]
-_ATTEMPTS = 8  # of one compare-and-swap; each lost attempt means that another request won
+# Tries of one compare-and-swap. Each lost one means that another request won, so this many
+# requests have to change one session at once before one of them fails.
+ATTEMPTS = 32
 
 
 def utc_now() -> datetime:
@@ -106,7 +108,7 @@ class SessionKeeper:
         draft.stored = self._insert(draft)
 
     def _replace(self, draft: Draft) -> None:
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             old = draft.stored
             if old is None:  # gone meanwhile
                 return
@@ -117,7 +119,7 @@ class SessionKeeper:
                 return
             self._catch_up(draft, old, self._store.find(_key(old)))
         raise SessionConflict(
-            f"session changed under this request {_ATTEMPTS} times in a row; nothing was saved"
+            f"session changed under this request {ATTEMPTS} times in a row; nothing was saved"
         )
 
     def _touch(self, draft: Draft, old: Stored) -> None:
