@@ -40,6 +40,18 @@ def stop_server(directory: Path) -> None:
 
 
 @pytest.fixture
+def pid_of() -> Callable[[Path], int]:
+    """Which chaisqld serves a directory."""
+
+    def pid_of(directory: Path) -> int:
+        pid = server_pid(directory)
+        assert pid is not None, f"nobody serves {directory}"
+        return pid
+
+    return pid_of
+
+
+@pytest.fixture
 def chai_dir(tmp_path: Path) -> Iterator[Path]:
     """A directory for a database of this test alone; its server is stopped at the end."""
     directory = tmp_path / "chai"

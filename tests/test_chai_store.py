@@ -1,0 +1,355 @@
+"""ChaiStore beyond the contract: when it connects, what it survives, what it says.
+
+Outages are real: chaisqld is killed and stopped by signals, and proxies lose answers on the way.
+"""
+
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import chaisql
+from wsgi_chaisession import ChaiStore, Record, StoreError, StoreUnavailable, tokens
+
+KEY = tokens.hash_token("one")
+SOON = datetime.now(UTC) + timedelta(hours=1)
+LATER = SOON + timedelta(hours=1)
+PidOf = Callable[[Path], int]
+
+
+def _wait_until_stopped(pid: int) -> None:
+    """The signal is on its way when kill() returns; all threads must have got it."""
+    deadline = time.monotonic() + 10
+    while not subprocess.check_output(["ps", "-o", "stat=", "-p", str(pid)], text=True).startswith("T"):
+        assert time.monotonic() < deadline, f"process {pid} does not stop"
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """The process hangs: it keeps its sockets and answers nothing."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        _wait_until_stopped(pid)
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+# -- construction --------------------------------------------------------------
+
+
+def test_nothing_happens_before_the_first_call(chai_dir: Path) -> None:
+    store = ChaiStore(chai_dir)
+    store.with_timeout(1)
+    store.close()
+    assert not chai_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path_or_url": ""}, "needs a directory"),
+        ({"path_or_url": "x", "timeout": 0}, "timeout must be positive, not 0"),
+        ({"path_or_url": "x", "max_connections": 0}, "max_connections must be positive, not 0"),
+    ],
+)
+def test_options_are_checked_at_construction(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ChaiStore(**options)
+
+
+def test_a_relative_path_means_the_directory_of_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = ChaiStore("chai")
+    monkeypatch.chdir("/")
+    assert repr(store) == f"<ChaiStore {tmp_path / 'chai'}>"
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "secret" not in repr(ChaiStore("postgresql://user:secret@host/db"))
+
+
+def test_naive_times_are_refused(chai_store: ChaiStore) -> None:
+    with pytest.raises(ValueError, match="has no time zone"):
+        chai_store.insert(KEY, b"x", datetime(2030, 1, 1))  # noqa: DTZ001 - that is the mistake
+
+
+# -- schema --------------------------------------------------------------------
+
+
+def test_a_new_directory_gets_server_and_schema_by_the_first_call(store: ChaiStore, chai_dir: Path) -> None:
+    assert store.find(KEY) is None
+    with chaisql.connect(chai_dir) as connection:
+        assert connection.execute("SELECT count(*) FROM session_principals").fetchone() == (0,)
+
+
+def test_a_new_directory_used_by_many_at_once(chai_dir: Path) -> None:
+    stores = [ChaiStore(chai_dir, timeout=20) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(lambda pair: pair[1].insert(f"k{pair[0]}", b"x", SOON), enumerate(stores)))
+    assert made == [True] * 6
+    assert stores[0].count() == 6
+    for store in stores:
+        store.close()
+
+
+def test_a_database_behind_a_url_is_not_changed_unasked(chai_dir: Path) -> None:
+    with chaisql.Server(chai_dir) as server:
+        store = ChaiStore(server.dsn, timeout=10)
+        with pytest.raises(StoreError, match=r"create_schema\(\) creates the tables"):
+            store.find(KEY)
+        store.create_schema()
+        assert store.insert(KEY, b"x", SOON)
+        store.close()
+
+
+def test_the_reapers_runs_add_up(chai_store: ChaiStore) -> None:
+    before = chai_store.reaper_status()
+    chai_store.record_reaper_run(3, 0.5)
+    chai_store.record_reaper_run(4, 0.25)
+    after = chai_store.reaper_status()
+    assert after is not None
+    runs, deleted = (before.runs, before.deleted) if before else (0, 0)
+    assert (after.runs, after.deleted) == (runs + 2, deleted + 7)
+    assert (after.last_deleted, after.seconds) == (4, 0.25)
+    assert abs(after.finished - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+# -- connections ---------------------------------------------------------------
+
+
+def test_connections_are_few_and_used_again(shared_dir: Path, chai_store: ChaiStore) -> None:
+    store = ChaiStore(shared_dir, timeout=20, max_connections=2)
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(lambda i: store.insert(f"k{i}", b"x", SOON), range(60))) == [True] * 60
+    [shelf] = store._database.pool._shelves.values()
+    assert (len(shelf._idle), shelf._free) == (len(shelf._idle), 2)
+    assert 1 <= len(shelf._idle) <= 2
+    store.close()
+
+
+def test_waiting_for_a_connection_ends_in_time(shared_dir: Path, chai_store: ChaiStore) -> None:
+    store = ChaiStore(shared_dir, timeout=0.3, max_connections=1)
+    with store._database.pool.connection(time.monotonic() + 20):
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable, match="all 1 connections of this process are in use"):
+            store.find(KEY)
+        assert 0.25 < time.monotonic() - began < 2
+    store.close()
+
+
+def test_w11_a_forked_child_uses_connections_of_its_own(chai_store: ChaiStore) -> None:
+    chai_store.insert(KEY, b"parent", SOON)
+    [parents] = [shelf._idle[-1].pgconn.backend_pid for shelf in chai_store._database.pool._shelves.values()]
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            record = chai_store.find(KEY)
+            own = chai_store._database.pool._shelves[os.getpid()]._idle[-1].pgconn.backend_pid
+            chai_store.insert("child", b"child", SOON)
+            chai_store.close()
+            os.write(writing, f"{record and record.data!r} {own != parents}".encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 100) == b"b'parent' True"
+    os.close(reading)
+    os.close(writing)
+    assert chai_store.find("child") is not None, "the parent's connection is untouched by the child's end"
+    assert chai_store._database.pool._shelves[os.getpid()]._idle[-1].pgconn.backend_pid == parents
+
+
+# -- outages -------------------------------------------------------------------
+
+
+def test_after_kill_9_the_next_call_finds_everything(store: ChaiStore, chai_dir: Path, pid_of: PidOf) -> None:
+    for i in range(20):
+        assert store.insert(f"k{i}", b"acknowledged", SOON)
+    before = pid_of(chai_dir)
+    os.kill(before, signal.SIGKILL)
+    assert store.find("k19") == Record(b"acknowledged", SOON)
+    assert store.count() == 20
+    assert pid_of(chai_dir) != before
+
+
+@pytest.mark.parametrize("call", ["find", "insert", "replace principal", "delete"])
+def test_a_hanging_server_costs_the_timeout_and_no_more(
+    store: ChaiStore, chai_dir: Path, pid_of: PidOf, call: str
+) -> None:
+    store.insert(KEY, b"x", SOON)
+    hasty = store.with_timeout(0.5)
+    calls: dict[str, Callable[[], object]] = {
+        "find": lambda: hasty.find(KEY),
+        "insert": lambda: hasty.insert("k2", b"x", SOON),
+        "replace principal": lambda: hasty.replace(KEY, b"x", b"y", SOON, principal="alice"),
+        "delete": lambda: hasty.delete(KEY),
+    }
+    with stopped(pid_of(chai_dir)):
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable, match=r"did not answer within 0\.5 s"):
+            calls[call]()
+        assert time.monotonic() - began < 1.5
+    assert store.find(KEY) is not None or call == "delete", "it recovers by itself"
+
+
+def test_connecting_to_a_hanging_server_ends_in_time_too(
+    store: ChaiStore, chai_dir: Path, pid_of: PidOf
+) -> None:
+    store.insert(KEY, b"x", SOON)
+    store.close()
+    with stopped(pid_of(chai_dir)):
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            store.with_timeout(0.5).find(KEY)
+        assert time.monotonic() - began < 3.5, "libpq gives a connection attempt two seconds at least"
+    assert store.find(KEY) is not None
+
+
+def test_nobody_serves_behind_a_url(tmp_path: Path) -> None:
+    store = ChaiStore(f"postgresql://user@/db?host={tmp_path}", timeout=0.4)
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable, match=r"did not answer within 0\.4 s") as caught:
+        store.find(KEY)
+    assert time.monotonic() - began < 1.5
+    assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("kind", ["file", "missing parent"])
+def test_a_directory_that_cannot_be_is_reported_at_once(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "file" if kind == "file" else tmp_path / "no" / "such"
+    if kind == "file":
+        target.write_text("not a database")
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable, match=str(target)):
+        ChaiStore(target, timeout=20).find(KEY)
+    assert time.monotonic() - began < 5
+
+
+def test_a_statement_that_is_refused_is_not_repeated(chai_store: ChaiStore) -> None:
+    with pytest.raises(StoreError, match="the store refused a call") as caught:
+        chai_store.insert("k" * 500, b"x", SOON)
+    assert not isinstance(caught.value, StoreUnavailable)
+    assert chai_store.find(KEY) is None, "the connection is still good"
+
+
+# -- answers that get lost -----------------------------------------------------
+
+
+class LosingProxy:
+    """Between client and server; told to, it cuts a connection instead of passing an answer on."""
+
+    def __init__(self, target: Path, folder: Path) -> None:
+        self.folder = folder
+        self.lose = 0  # so many answers, each with its connection
+        self._target = str(target)
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(folder / ".s.PGSQL.5432"))
+        self._listener.listen()
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    @property
+    def dsn(self) -> str:
+        return f"postgresql://chai@/chai?host={self.folder}&sslmode=disable&gssencmode=disable"
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(10)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self._threads.append(threading.Thread(target=self._serve, args=(client,), daemon=True))
+            self._threads[-1].start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, socket.socket(socket.AF_UNIX) as server, selectors.DefaultSelector() as selector:
+            server.connect(self._target)
+            client.settimeout(60)
+            for source, sink in ((client, server), (server, client)):
+                selector.register(source, selectors.EVENT_READ, sink)
+            with suppress(OSError):  # one side has gone
+                while self._pass_on(selector, server):
+                    continue
+
+    def _pass_on(self, selector: selectors.BaseSelector, server: socket.socket) -> bool:
+        for key, _ in selector.select():
+            assert isinstance(key.fileobj, socket.socket)
+            data = key.fileobj.recv(65536)
+            if data and key.fileobj is server and self.lose:
+                self.lose -= 1
+                return False
+            if not data:
+                return False
+            key.data.sendall(data)
+        return True
+
+
+@pytest.fixture
+def proxy(
+    chai_store: ChaiStore, shared_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LosingProxy]:
+    chai_store.find(KEY)
+    with chaisql.connect(shared_dir) as connection:
+        folder = Path(connection.info.host)
+    proxy = LosingProxy(folder / ".s.PGSQL.5432", tmp_path_factory.mktemp("p"))
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def lossy(proxy: LosingProxy) -> Iterator[ChaiStore]:
+    store = ChaiStore(proxy.dsn, timeout=10)
+    store.find(KEY)
+    yield store
+    store.close()
+
+
+def test_a_repeat_recognises_the_first_tries_success(proxy: LosingProxy, lossy: ChaiStore) -> None:
+    proxy.lose = 1
+    assert lossy.insert(KEY, b"1", SOON)
+    proxy.lose = 1
+    assert lossy.replace(KEY, b"1", b"2", SOON)
+    proxy.lose = 1
+    assert lossy.touch(KEY, LATER)
+    assert lossy.find(KEY) == Record(b"2", LATER)
+    proxy.lose = 1
+    assert lossy.delete(KEY)
+    assert proxy.lose == 0, "each answer was really lost"
+    assert lossy.find(KEY) is None
+
+
+def test_a_repeat_of_what_did_not_happen_says_so(proxy: LosingProxy, lossy: ChaiStore) -> None:
+    lossy.insert(KEY, b"1", SOON)
+    proxy.lose = 1
+    assert not lossy.insert(KEY, b"other", SOON)
+    proxy.lose = 1
+    assert not lossy.replace(KEY, b"not this", b"3", SOON)
+    assert lossy.find(KEY) == Record(b"1", SOON)
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_principals_survive_lost_answers(proxy: LosingProxy, lossy: ChaiStore, lost: int) -> None:
+    proxy.lose = lost
+    assert lossy.insert(KEY, b"1", SOON, principal="alice")
+    assert lossy.find_principal("alice") == [KEY]
+    proxy.lose = lost
+    assert lossy.replace(KEY, b"1", b"2", SOON, principal="bob")
+    assert (lossy.find_principal("alice"), lossy.find_principal("bob")) == ([], [KEY])
