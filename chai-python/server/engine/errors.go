@@ -17,6 +17,7 @@ var (
 )
 
 // Stop, returned by a row function, ends a Query early without an error.
+//lint:ignore ST1012 it is no failure, like io.EOF, and reads as one word at its users
 var Stop = errors.New("no more rows wanted")
 
 // ExitFatal is the exit status after a failure that only a restart can mend.
