@@ -44,6 +44,8 @@ type Index struct {
 	Table   string
 	Columns []string
 	Unique  bool
+
+	unreadable string // why an audit cannot know its entries, "" for none
 }
 
 // Table is one table.
@@ -53,6 +55,8 @@ type Table struct {
 	PrimaryKey  []string
 	Indexes     []Index // by name
 	Unsupported string  // why statements on this table must be refused, "" for none
+
+	unreadable string // why an audit cannot know its rows, "" for none
 }
 
 // Column returns the column of that name, nil when there is none. Names are

@@ -2,239 +2,340 @@ package engine
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"fmt"
-	"strings"
-	"time"
+	"hash/maphash"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
-// checkPage is how many rows of a table Check holds at a time.
-const checkPage = 1000
+// checkEvery is how many keys are read between two looks at the context.
+const checkEvery = 1000
 
-// maxProblems keeps the report of a badly damaged database readable.
-const maxProblems = 100
-
-// CheckReport is the result of an audit.
-type CheckReport struct {
-	Tables   []TableReport
-	Problems []string // what is wrong, at most a hundred of them
-	Omitted  int      // problems beyond those
-}
-
-// TableReport counts one table.
-type TableReport struct {
-	Name    string
-	Rows    int64
-	Indexes []IndexReport
-	Skipped string // why the rows were not looked at
-}
-
-// IndexReport counts one index.
-type IndexReport struct {
-	Name    string
-	Entries int64
-	Skipped string // why it was not looked at
-}
-
-// OK tells that nothing is wrong.
-func (r *CheckReport) OK() bool { return len(r.Problems) == 0 }
-
-func (r *CheckReport) problem(format string, args ...any) {
-	if len(r.Problems) == maxProblems {
-		r.Omitted++
-		return
-	}
-	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
-}
-
-// Check compares every table with each of its indexes on one snapshot: the
-// number of entries, their order, and that every row is found by its value.
-// Index scans in Chai end early without an error on damaged files, so the
-// counts are what shows such damage.
-func (e *Engine) Check(ctx context.Context) (*CheckReport, error) {
-	report := &CheckReport{}
-	err := e.Read(ctx, func(r Reader) error {
-		e.readers.wantMore() // this one is gone for long
-		for _, t := range r.Catalogue().Tables() {
-			table, err := (&checker{r: r, table: t, report: report}).run()
-			if err != nil {
-				return fmt.Errorf("check table %s: %w", t.Name, err)
-			}
-			report.Tables = append(report.Tables, table)
-		}
-		return nil
+// Check compares every table with each of its indexes on one snapshot, while
+// reads and writes go on. Damage is in the report, not in the error.
+func (e *Engine) Check(ctx context.Context, progress Progress) (*CheckReport, error) {
+	var report *CheckReport
+	err := e.withPebble(ctx, func(ctx context.Context, db *pebble.DB) (err error) {
+		report, err = checkDatabase(ctx, db, progress)
+		return err
 	})
+	return report, err
+}
+
+// withPebble gives fn Pebble itself, and a context that ends with the engine.
+// The reader that is held meanwhile makes Close wait.
+func (e *Engine) withPebble(ctx context.Context, fn func(context.Context, *pebble.DB) error) error {
+	c, err := e.readers.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.readers.release(c)
+	e.readers.wantMore() // this one is gone for long
+	db, err := pebbleOf(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(e.life, func() { cancel(errShutdown) })()
+	return fn(ctx, db)
+}
+
+// checkDatabase audits what Pebble holds at this moment.
+func checkDatabase(ctx context.Context, db *pebble.DB, progress Progress) (report *CheckReport, err error) {
+	defer recoverTo(&err)
+	snapshot := db.NewSnapshot()
+	defer func() { err = errors.Join(err, snapshot.Close()) }()
+	catalogue, err := readStoredCatalogue(snapshot)
 	if err != nil {
 		return nil, err
 	}
+	a := &audit{ctx: ctx, db: snapshot, catalogue: catalogue, progress: progress, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	a.estimate(db)
+	report = &CheckReport{}
+	for _, t := range catalogue.Tables() {
+		result, err := a.table(t)
+		if err != nil {
+			return nil, fmt.Errorf("check table %s: %w", t.Name, err)
+		}
+		report.Tables = append(report.Tables, result)
+	}
+	progress.report("check", a.total, a.total)
 	return report, nil
 }
 
-// checker audits one table.
-type checker struct {
-	r      Reader
-	table  *Table
-	report *CheckReport
+// audit is one run over a snapshot.
+type audit struct {
+	ctx       context.Context
+	db        pebble.Reader
+	catalogue *storedCatalogue
+	seeds     [2]maphash.Seed
+
+	progress    Progress
+	read        int
+	done, total int64
 }
 
-func (c *checker) run() (TableReport, error) {
-	result := TableReport{Name: c.table.Name}
-	if len(c.table.PrimaryKey) != 1 || c.table.Unsupported != "" {
-		result.Skipped = "it has no primary key of a single column"
-		if c.table.Unsupported != "" {
-			result.Skipped = c.table.Unsupported
-		}
-		return result, nil
-	}
-	rows, err := c.checkRows()
-	if err != nil {
-		return result, err
-	}
-	result.Rows = rows
-	for _, index := range c.table.Indexes {
-		counted, err := c.checkEntries(index)
-		if err != nil {
-			return result, err
-		}
-		if counted.Skipped == "" && counted.Entries != rows {
-			c.report.problem("table %s has %d rows, its index %s %d entries", c.table.Name, rows, index.Name, counted.Entries)
-		}
-		result.Indexes = append(result.Indexes, counted)
-	}
-	return result, nil
-}
-
-// checkRows walks the table in pages by primary key and looks every row up in the indexes.
-func (c *checker) checkRows() (rows int64, err error) {
-	var last any
-	for {
-		page, err := c.page(last)
-		if err != nil {
-			return 0, err
-		}
-		for _, row := range page {
-			if last != nil && compare(last, row[0]) >= 0 {
-				c.report.problem("table %s: row %d is out of order", c.table.Name, rows)
-			}
-			last = row[0]
-			rows++
-			if err := c.probe(row); err != nil {
-				return 0, err
-			}
-		}
-		if len(page) < checkPage {
-			return rows, nil
+// estimate asks Pebble for the size of what is to be read.
+func (a *audit) estimate(db *pebble.DB) {
+	for _, namespace := range a.catalogue.namespaces {
+		if size, err := db.EstimateDiskUsage(intKey(namespace), intKey(namespace+1)); err == nil {
+			a.total += int64(size)
 		}
 	}
 }
 
-// page reads the primary key and the indexed columns of the rows after last.
-func (c *checker) page(last any) (page [][]any, err error) {
-	columns := []string{c.table.PrimaryKey[0]}
-	for _, index := range c.table.Indexes {
-		columns = append(columns, index.Columns[0])
-	}
-	key := c.table.PrimaryKey[0]
-	sql := fmt.Sprintf("SELECT %s FROM %s", strings.Join(columns, ", "), c.table.Name)
-	args := []any{int64(checkPage)}
-	if last != nil {
-		sql, args = sql+fmt.Sprintf(" WHERE %s > $2", key), append(args, last)
-	}
-	err = c.r.Query(sql+fmt.Sprintf(" ORDER BY %s LIMIT $1", key), args, func(values []any) error {
-		page = append(page, append([]any(nil), values...))
+// step counts what was read, and ends the audit with its context.
+func (a *audit) step(key, value []byte) error {
+	a.done += int64(len(key) + len(value))
+	a.total = max(a.total, a.done)
+	if a.read++; a.read%checkEvery != 0 {
 		return nil
-	})
-	return page, err
-}
-
-// probe finds a row through each index by the value it has there.
-func (c *checker) probe(row []any) error {
-	for i, index := range c.table.Indexes {
-		value := row[i+1]
-		if value == nil {
-			continue // Chai does not look nulls up in an index; they are in the count
-		}
-		sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s = $1", c.table.PrimaryKey[0], c.table.Name, index.Columns[0])
-		found := false
-		err := c.r.Query(sql, []any{value}, func(values []any) error {
-			if compare(values[0], row[0]) == 0 {
-				found = true
-				return Stop
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if !found {
-			c.report.problem("table %s: row %s is not found through index %s", c.table.Name, rowName(row[0]), index.Name)
-		}
+	}
+	a.progress.report("check", a.done, a.total)
+	if a.ctx.Err() != nil {
+		return canceled(a.ctx)
 	}
 	return nil
 }
 
-// checkEntries walks a whole index in its order.
-func (c *checker) checkEntries(index Index) (result IndexReport, err error) {
-	result.Name = index.Name
-	sql := fmt.Sprintf("SELECT %s FROM %s ORDER BY %[1]s", index.Columns[0], c.table.Name)
-	if served, err := c.servedBy(index, sql); err != nil || !served {
-		result.Skipped = "no scan can be made to use it"
-		return result, err
+// digest stands for a set of keys, in any order: two sets with the same digest
+// are the same. The seeds are secret, so no data can be made to collide.
+type digest struct {
+	count int64
+	sums  [2]uint64
+}
+
+func (a *audit) add(d *digest, key []byte) {
+	d.count++
+	for i, seed := range a.seeds {
+		d.sums[i] += maphash.Bytes(seed, key)
 	}
-	var last any
-	err = c.r.Query(sql, nil, func(values []any) error {
-		if result.Entries > 0 && compare(last, values[0]) > 0 {
-			c.report.problem("index %s: entry %d is out of order", index.Name, result.Entries)
+}
+
+// auditedIndex is an index with what its table says it should hold.
+type auditedIndex struct {
+	*Index
+	columns []int // positions in the table
+	prefix  []byte
+	report  *IndexReport
+	want    digest
+}
+
+// table walks the rows once and every index once; only where they differ it
+// looks for the rows and entries that do.
+func (a *audit) table(t *Table) (*TableReport, error) {
+	report := &TableReport{Name: t.Name, Skipped: t.unreadable}
+	if report.Skipped != "" {
+		return report, nil
+	}
+	indexes, err := a.indexes(t, report)
+	if err != nil {
+		return nil, err
+	}
+	err = a.rows(t, report, func(row [][]byte, key []byte) {
+		for _, x := range indexes {
+			a.add(&x.want, appendEntry(nil, x.prefix, x.columns, t, row, key))
 		}
-		last = values[0]
-		result.Entries++
+	})
+	for _, x := range indexes {
+		if err != nil {
+			return nil, err
+		}
+		err = a.index(t, x, report)
+	}
+	return report, err
+}
+
+func (a *audit) indexes(t *Table, report *TableReport) (list []*auditedIndex, err error) {
+	for i := range t.Indexes {
+		x := &auditedIndex{Index: &t.Indexes[i], report: &IndexReport{Name: t.Indexes[i].Name, Skipped: t.Indexes[i].unreadable}}
+		report.Indexes = append(report.Indexes, x.report)
+		if x.report.Skipped != "" {
+			continue
+		}
+		x.prefix = intKey(a.catalogue.namespace(x.Name))
+		if x.columns, err = t.positions(x.Columns); err != nil {
+			return nil, err
+		}
+		list = append(list, x)
+	}
+	return list, nil
+}
+
+// positions finds columns by name.
+func (t *Table) positions(names []string) (list []int, err error) {
+	for _, name := range names {
+		i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("%w: it has no column %s", ErrDamaged, name)
+		}
+		list = append(list, i)
+	}
+	return list, nil
+}
+
+// rows walks a table, judges each row, and hands it to visit.
+func (a *audit) rows(t *Table, report *TableReport, visit func(row [][]byte, key []byte)) error {
+	var buffer [][]byte
+	keyColumns, err := t.positions(t.PrimaryKey)
+	if err != nil {
+		return err
+	}
+	prefix := intKey(a.catalogue.namespace(t.Name))
+	return a.walk(a.catalogue.namespace(t.Name), &report.Problems, func(key, value []byte) {
+		report.Rows++
+		row, err := splitRow(buffer[:0], value, len(t.Columns))
+		if err != nil {
+			note(&report.Problems, ProblemUnreadable, key, err.Error())
+			return
+		}
+		buffer = row
+		if !t.underOwnKey(row, key, prefix, keyColumns) {
+			note(&report.Problems, ProblemMismatch, key, "")
+		}
+		visit(row, key)
+	})
+}
+
+// underOwnKey compares a row's key with its columns. Minus zero is a key of
+// its own but stored as zero, so doubles are left out.
+func (t *Table) underOwnKey(row [][]byte, key, prefix []byte, columns []int) bool {
+	own := slices.Clone(prefix)
+	for _, i := range columns {
+		if t.Columns[i].Type == TypeDouble {
+			return true
+		}
+		own = append(own, row[i]...)
+	}
+	return bytes.Equal(own, key)
+}
+
+// walk visits a namespace in order, notes keys that are not, and what cannot
+// be read: the rest of the namespace is not seen then.
+func (a *audit) walk(namespace uint64, problems *[]*Problem, visit func(key, value []byte)) error {
+	var last []byte
+	var stopped error
+	err := eachPair(a.db, namespace, func(key, value []byte) error {
+		if last != nil && chaiComparer.Compare(last, key) >= 0 {
+			note(problems, ProblemUnsorted, key, "")
+		}
+		last = append(last[:0], key...)
+		visit(key, value)
+		stopped = a.step(key, value)
+		return stopped
+	})
+	if err != nil && stopped == nil {
+		note(problems, ProblemUnreadable, nil, err.Error())
+		err = nil
+	}
+	return err
+}
+
+// index walks an index and compares it with what the rows say.
+func (a *audit) index(t *Table, x *auditedIndex, report *TableReport) error {
+	var have digest
+	var last []byte
+	err := a.walk(a.catalogue.namespace(x.Name), &x.report.Problems, func(key, _ []byte) {
+		a.add(&have, key)
+		values, row := rowKeyOf(key, len(x.prefix), len(x.columns))
+		if x.Unique && len(values) > 0 && bytes.Equal(values, last) && !hasNull(values) {
+			note(&x.report.Problems, ProblemDuplicate, row, "")
+		}
+		last = append(last[:0], values...)
+	})
+	x.report.Entries = have.count
+	if err != nil || have == x.want {
+		return err
+	}
+	err = a.missing(t, x, func(_, row []byte) error {
+		note(&x.report.Problems, ProblemMissing, row, "")
 		return nil
 	})
-	return result, err
-}
-
-// servedBy tells whether a scan reads the index: a sort would hide what is
-// wrong with it, and leave its temporary rows in the database.
-func (c *checker) servedBy(index Index, sql string) (served bool, err error) {
-	err = c.r.Query("EXPLAIN "+sql, nil, func(values []any) error {
-		served = strings.HasPrefix(text(values[0]), fmt.Sprintf("index.Scan(%q)", index.Name))
+	if err != nil {
+		return err
+	}
+	return a.stray(t, x, func(_, row []byte) error {
+		note(&x.report.Problems, ProblemStray, row, "")
 		return nil
 	})
-	return served, err
 }
 
-// rowName names a row without showing its key, which may be a token.
-func rowName(key any) string {
-	sum := sha256.Sum256(fmt.Append(nil, key))
-	return hex.EncodeToString(sum[:4])
+// hasNull: in a unique index values with a null may stand more than once.
+func hasNull(values []byte) bool {
+	for len(values) > 0 {
+		if values[0] == typeNull {
+			return true
+		}
+		values = values[valueWidth(values):]
+	}
+	return false
 }
 
-// compare orders two values of one column as Chai does: null first.
-func compare(a, b any) int {
-	if a == nil || b == nil {
-		return cmp.Compare(boolInt(a != nil), boolInt(b != nil))
-	}
-	switch a := a.(type) {
-	case bool:
-		return cmp.Compare(boolInt(a), boolInt(b.(bool)))
-	case int64:
-		return cmp.Compare(a, b.(int64))
-	case float64:
-		return cmp.Compare(a, b.(float64))
-	case string:
-		return strings.Compare(a, b.(string))
-	case []byte:
-		return bytes.Compare(a, b.([]byte))
-	}
-	return a.(time.Time).Compare(b.(time.Time))
+// missing finds the entries that an index should have and has not.
+func (a *audit) missing(t *Table, x *auditedIndex, found func(entry, row []byte) error) error {
+	var buffer [][]byte
+	return a.each(t.Name, func(key, value []byte) error {
+		row, err := splitRow(buffer[:0], value, len(t.Columns))
+		if err != nil {
+			return nil // noted already
+		}
+		buffer = row
+		entry := appendEntry(nil, x.prefix, x.columns, t, row, key)
+		if _, ok, err := a.get(entry); err != nil || ok {
+			return err
+		}
+		return found(entry, key)
+	})
 }
 
-func boolInt(b bool) int {
-	if b {
-		return 1
+// stray finds the entries that an index has and should not have; row is nil
+// where an entry names none.
+func (a *audit) stray(t *Table, x *auditedIndex, found func(entry, row []byte) error) error {
+	return a.each(x.Name, func(entry, _ []byte) error {
+		_, key := rowKeyOf(entry, len(x.prefix), len(x.columns))
+		if key == nil {
+			return found(entry, nil)
+		}
+		value, ok, err := a.get(key)
+		if err != nil {
+			return err
+		}
+		if ok {
+			row, err := splitRow(nil, value, len(t.Columns))
+			if err != nil || bytes.Equal(entry, appendEntry(nil, x.prefix, x.columns, t, row, key)) {
+				return nil // right, or nobody can tell
+			}
+		}
+		return found(entry, key)
+	})
+}
+
+// each visits a table or an index again; what cannot be read was noted the first time.
+func (a *audit) each(name string, visit func(key, value []byte) error) error {
+	var stopped error
+	err := eachPair(a.db, a.catalogue.namespace(name), func(key, value []byte) error {
+		if stopped = a.step(key, value); stopped == nil {
+			stopped = visit(key, value)
+		}
+		return stopped
+	})
+	if stopped == nil {
+		err = nil
 	}
-	return 0
+	return err
+}
+
+func (a *audit) get(key []byte) (value []byte, ok bool, err error) {
+	value, closer, err := a.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return slices.Clone(value), true, closer.Close()
 }

@@ -61,8 +61,13 @@ func (t *Table) addOwned(d definition) {
 	}
 	p := &ddlParser{tokens: tokenize(d.sql)}
 	index := p.index(d)
-	if p.problem != "" {
+	index.unreadable = p.problem
+	switch {
+	case p.problem != "":
 		t.unsupported("index %s: %s", d.name, p.problem)
+	case len(index.Columns) > 1:
+		// Chai chooses indexes by itself, and with such a one may return rows out of order.
+		t.unsupported("index %s: it has several columns", d.name)
 	}
 	t.Indexes = append(t.Indexes, index)
 }
@@ -90,7 +95,7 @@ func parseTable(d definition) *Table {
 		}
 	}
 	p.expect(")")
-	if p.problem != "" {
+	if t.unreadable = p.problem; p.problem != "" {
 		t.unsupported("%s", p.problem)
 	}
 	return t
@@ -194,10 +199,6 @@ func (p *ddlParser) index(d definition) Index {
 	p.expect("ON")
 	p.next()
 	index.Columns = p.columns("it")
-	if len(index.Columns) > 1 {
-		// Chai chooses indexes by itself, and with such a one may return rows out of order.
-		p.fail("it has several columns")
-	}
 	return index
 }
 

@@ -201,7 +201,7 @@ func (m *model) compareAll() {
 
 func (m *model) audit() {
 	m.Helper()
-	report, err := m.engine.Check(context.Background())
+	report, err := m.engine.Check(context.Background(), nil)
 	if err != nil || !report.OK() {
 		m.Errorf("audit: %v %+v", err, report)
 	}

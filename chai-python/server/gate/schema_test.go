@@ -57,7 +57,7 @@ func TestSchemaSurvivesReopening(t *testing.T) {
 	d.rows(want, `SELECT * FROM names WHERE "Upper" = -7 AND name > 'a'`)
 	d.exec("INSERT 0 1", `INSERT INTO names (_k, name) VALUES ('b', NULL)`)
 	d.rows([][]any{{nil}}, `SELECT name FROM names WHERE _k = 'b'`)
-	report, err := d.engine.Check(context.Background())
+	report, err := d.engine.Check(context.Background(), nil)
 	if err != nil || !report.OK() {
 		t.Errorf("audit: %v %+v", err, report)
 	}
@@ -89,7 +89,7 @@ func TestIndexOnRows(t *testing.T) {
 	d.rows([][]any{{int64(30)}}, `SELECT count(*) FROM a WHERE s = 's3'`)
 	d.exec("INSERT 0 1", `INSERT INTO a VALUES (1001, 's3', $1)`, int64(7))
 	d.rows([][]any{{int64(31)}}, `SELECT count(*) FROM a WHERE s >= 's3' AND s <= 's3'`)
-	report, err := d.engine.Check(context.Background())
+	report, err := d.engine.Check(context.Background(), nil)
 	if err != nil || !report.OK() {
 		t.Errorf("audit: %v %+v", err, report)
 	}
