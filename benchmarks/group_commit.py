@@ -3,9 +3,10 @@
 Run `python -m benchmarks.group_commit`, or with `--quick` to see that everything works.
 
 Every save is a compare-and-swap of 256 bytes with a new expiry, as the session store sends it, and is
-answered once it is on the disk. With many clients this measures how many saves share one fsync; with one, what
-a save costs beyond its fsync. So for one client the same rounds also take the floor: as many bytes as chaisqld
-logs for a save, appended to a file and synced by a server that does nothing else, asked by the same driver.
+answered once it is on the disk. With many clients this measures how many saves share one fsync; with one,
+what a save costs beyond its fsync. So for one client the same rounds also take the floor: as many bytes as
+chaisqld logs for a save, appended to a file and synced by a server that does nothing else, asked by the same
+driver.
 """
 
 import contextlib

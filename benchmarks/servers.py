@@ -62,12 +62,18 @@ def workplace(parent: Path) -> Iterator[Path]:
     kind = _filesystem(parent)
     if kind in VOLATILE:
         raise MissingError(f"{parent} is a {kind}, where fsync does nothing: name a folder on a disk")
+    signal.signal(signal.SIGTERM, _leave)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=parent))
     folder.chmod(0o711)  # PostgreSQL may run as another user, and has a folder in here
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leave(number: int, _frame: object) -> None:
+    """End like after Ctrl-C: the servers are in sessions of their own and would stay."""
+    raise SystemExit(128 + number)
 
 
 def _filesystem(folder: Path) -> str:

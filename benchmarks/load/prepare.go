@@ -6,11 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 )
 
-// chunk is how many rows are asked for, or inserted, in one go.
-const chunk = 100
+const (
+	page  = 1000 // rows that are read in one go
+	chunk = 100  // rows that are inserted in one transaction
+)
 
 // prepare makes the table, reads what is in it and inserts the sessions that are missing. A compare-and-swap needs to know
 // the data that are there, and earlier runs have changed them.
@@ -18,19 +22,23 @@ func prepare(o *options, sessions []session, random *rand.ChaCha8, times *clock)
 	if err := createTable(o); err != nil {
 		return err
 	}
-	c, err := connect(o, []*statement{read, upsert})
+	c, err := connect(o, []*statement{scan, upsert})
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	for start := 0; start < len(sessions); start += chunk {
-		part := sessions[start:min(start+chunk, len(sessions))]
-		missing, err := readSessions(c, part, o.size)
-		if err == nil && len(missing) > 0 {
-			err = insertSessions(c, missing, o.size, random, times)
+	if err := readSessions(c, sessions, o.size); err != nil {
+		return fmt.Errorf("cannot read the sessions: %w", err)
+	}
+	var missing []*session
+	for i := range sessions {
+		if s := &sessions[i]; s.data == nil {
+			missing = append(missing, s)
 		}
-		if err != nil {
-			return fmt.Errorf("cannot prepare the sessions: %w", err)
+	}
+	for part := range slices.Chunk(missing, chunk) {
+		if err := insertSessions(c, part, o.size, random, times); err != nil {
+			return fmt.Errorf("cannot insert the sessions: %w", err)
 		}
 	}
 	return nil
@@ -50,29 +58,29 @@ func createTable(o *options) error {
 	return nil
 }
 
-// readSessions notes the data that rows have, and returns those that are not there or have other sizes.
-func readSessions(c *connection, part []session, size int) (missing []*session, err error) {
-	byToken := make(map[string]*session, len(part))
-	r := newRequest(read.name, read.sizes(size))
-	var pipeline []byte
-	for i := range part {
-		s := &part[i]
-		byToken[s.token] = s
-		read.fill(r, s, nil, 0)
-		pipeline = append(pipeline, r.unsynced()...)
+// readSessions notes the data of those that are in the table in the right size.
+func readSessions(c *connection, sessions []session, size int) error {
+	byToken := make(map[string]*session, len(sessions))
+	for i := range sessions {
+		byToken[sessions[i].token] = &sessions[i]
 	}
-	_, err = c.call(append(pipeline, syncMessage()...), func(row []byte) {
-		values := cells(row)
-		if s := byToken[string(values[0])]; s != nil && len(values[1]) == size {
-			s.data = bytes.Clone(values[1])
-		}
-	})
-	for i := range part {
-		if part[i].data == nil {
-			missing = append(missing, &part[i])
+	last := strings.Repeat(" ", tokenBytes) // below all tokens
+	for more := true; more; {
+		r := newRequest(scan.name, scan.sizes(size))
+		scan.fill(r, &session{token: last}, nil, 0)
+		more = false
+		_, err := c.call(r.bytes, func(row []byte) {
+			values := cells(row)
+			last, more = string(values[0]), true
+			if s := byToken[last]; s != nil && len(values[1]) == size {
+				s.data = bytes.Clone(values[1])
+			}
+		})
+		if err != nil {
+			return err
 		}
 	}
-	return missing, err
+	return nil
 }
 
 // cells cuts a DataRow's body into its values, which may not be NULL here.

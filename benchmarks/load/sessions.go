@@ -70,10 +70,10 @@ var find = &statement{
 	tag:   "SELECT 1",
 }
 
-// read tells what a session's data are before the run.
-var read = &statement{
-	name:  "read",
-	sql:   `SELECT token, data FROM sessions WHERE token = $1`,
+// scan tells what the sessions' data are before the run, page by page.
+var scan = &statement{
+	name:  "scan",
+	sql:   "SELECT token, data FROM sessions WHERE token > $1 ORDER BY token LIMIT " + strconv.Itoa(page),
 	types: find.types, sizes: find.sizes, fill: find.fill,
 }
 
