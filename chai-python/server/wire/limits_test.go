@@ -78,7 +78,7 @@ func TestLongPipeline(t *testing.T) {
 	<-done
 	c.do("SELECT count(*) FROM t", "Columns count:20/0", fmt.Sprint("Row ", rows), "SELECT 1", "Ready I")
 	all[len(all)-2] = bind("", "s", "0") // the last of them fails: none stays
-	c.run("DROP TABLE t") // not DELETE: that many rows may take longer than a statement's limit on a busy machine
+	c.run("DROP TABLE t")                // not DELETE: that many rows may take longer than a statement's limit on a busy machine
 	c.run(table)
 	go c.send(append(all[1:], syncing)...)
 	got := c.untilReady()
