@@ -155,6 +155,8 @@ func (d *directory) inspect(mustExist bool) error {
 		return d.inspectOurs()
 	case names[creatingName]:
 		return d.inspectCreating(mustExist)
+	case names[adoptingName]:
+		return fmt.Errorf("%w: the adoption of %s was cut short; run chaisqld adopt again", ErrNotADatabase, d.path)
 	}
 	return d.inspectNew(entries, mustExist)
 }
@@ -204,7 +206,7 @@ func mayStand(name string) bool {
 
 func (d *directory) foreign(name string) error {
 	if name == pebbleName {
-		return fmt.Errorf("%w: %s holds a Pebble database without the marker %s, so chaisqld did not make it; nothing was changed; use another directory",
+		return fmt.Errorf("%w: %s holds a Pebble database without the marker %s, so chaisqld did not make it; nothing was changed; use another directory, or run chaisqld adopt if Chai made it",
 			ErrNotADatabase, d.path, markerName)
 	}
 	return fmt.Errorf("%w: %s is not empty (it holds %q, for one) and has no marker %s; nothing was changed; use a new or empty directory",

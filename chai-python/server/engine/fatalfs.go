@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -27,6 +28,38 @@ func init() { vfs.Default = fatal }
 type fatalFS struct {
 	vfs.FS
 	exit func(operation, name string, err error) // does not return in production
+
+	mu     sync.RWMutex
+	spared map[string]func(name string) error // directories of copies
+}
+
+// spare takes a directory out: the log and the manifest in it are a copy's, so
+// a failure there concerns the copy alone. Before each file comes into it, next
+// is called, and its error ends the copying.
+func (fs *fatalFS) spare(dir string, next func(name string) error) (end func()) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if fs.spared == nil {
+		fs.spared = make(map[string]func(string) error)
+	}
+	fs.spared[dir] = next
+	return func() {
+		fs.mu.Lock()
+		defer fs.mu.Unlock()
+		delete(fs.spared, dir)
+	}
+}
+
+// copied returns what to call before a copy's file is made, nil for all other files.
+func (fs *fatalFS) copied(name string) func(name string) error {
+	fs.mu.RLock()
+	defer fs.mu.RUnlock()
+	for dir, next := range fs.spared {
+		if strings.HasPrefix(name, dir+string(filepath.Separator)) {
+			return next
+		}
+	}
+	return nil
 }
 
 // exitOnIOError does nothing but the least: another thread may be about to
@@ -53,8 +86,24 @@ func (fs *fatalFS) wrap(operation, name string, file vfs.File, err error) (vfs.F
 }
 
 func (fs *fatalFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if next := fs.copied(name); next != nil {
+		if err := next(name); err != nil {
+			return nil, err
+		}
+		return fs.FS.Create(name, category)
+	}
 	file, err := fs.FS.Create(name, category)
 	return fs.wrap("create", name, file, err)
+}
+
+// Link is how the files of a copy come that are not written anew.
+func (fs *fatalFS) Link(oldname, newname string) error {
+	if next := fs.copied(newname); next != nil {
+		if err := next(oldname); err != nil {
+			return err
+		}
+	}
+	return fs.FS.Link(oldname, newname)
 }
 
 func (fs *fatalFS) OpenReadWrite(name string, category vfs.DiskWriteCategory, options ...vfs.OpenOption) (vfs.File, error) {

@@ -23,6 +23,7 @@ var children = map[string]func(dir string){
 	"ioerror":   childIOError,
 	"create":    childCreate,
 	"unshimmed": childUnshimmed,
+	"adopt":     childAdopt,
 }
 
 func TestMain(m *testing.M) {
@@ -31,7 +32,9 @@ func TestMain(m *testing.M) {
 		children[part](os.Getenv("CHAISQLD_TEST_DIR"))
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	removeChaistore()
+	os.Exit(code)
 }
 
 // child runs a part in a process of its own.

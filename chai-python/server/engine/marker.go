@@ -27,6 +27,11 @@ func (e *Engine) openMarked(ctx context.Context, path string) (driver.Connector,
 		}
 		e.o.step("creating")
 	}
+	if d := e.directory; d != nil {
+		if err := dropFileList(d.path); err != nil {
+			return nil, err
+		}
+	}
 	connector, err := openChai(ctx, path, e.o.LockWait)
 	if err != nil || e.directory == nil {
 		return connector, err
