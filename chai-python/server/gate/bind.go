@@ -108,7 +108,7 @@ func (b *binder) coerceOpen(n node, t Type, x syntax.Expr) (node, error) {
 		if n.value == nil {
 			return &constant{nil, t}, nil
 		}
-		v, err := parseText(n.value.(string), t)
+		v, err := ParseText(n.value.(string), t)
 		return &constant{v, t}, b.placed(err, x)
 	}
 	return n, nil

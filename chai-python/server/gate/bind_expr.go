@@ -19,7 +19,7 @@ func (b *binder) literal(x *syntax.Literal) (node, error) {
 	case syntax.Integer:
 		return b.integer(x)
 	}
-	v, err := parseText(x.Text, Float8)
+	v, err := ParseText(x.Text, Float8)
 	return &constant{v, Float8}, b.placed(err, x)
 }
 
@@ -29,7 +29,7 @@ func (b *binder) integer(x *syntax.Literal) (node, error) {
 	n, err := strconv.ParseInt(x.Text, 10, 64)
 	switch {
 	case err != nil:
-		v, err := parseText(x.Text, Float8)
+		v, err := ParseText(x.Text, Float8)
 		return &constant{v, Float8}, b.placed(err, x)
 	case n != int64(int32(n)):
 		return &constant{n, Int8}, nil

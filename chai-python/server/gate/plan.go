@@ -124,7 +124,7 @@ type EndOptions struct {
 }
 
 // SetOption details SET. Name is lower case; SET TIME ZONE is "timezone", SET NAMES "client_encoding",
-// SET [SESSION CHARACTERISTICS AS] TRANSACTION "transaction_isolation" or "transaction_read_only".
+// SET TRANSACTION "transaction_isolation" or "transaction_read_only", SET SESSION CHARACTERISTICS the same after "default_".
 type SetOption struct {
 	Name    string
 	Values  []string // as written, quotes removed; nil and Default set for DEFAULT

@@ -136,7 +136,7 @@ func TestPrepareFailures(t *testing.T) {
 		{`INSERT INTO t (k) VALUES ('a', 'b')`, pgerr.SyntaxError, `INSERT has more expressions than target columns`, 32},
 		{`INSERT INTO t (k) VALUES (k)`, pgerr.UndefinedColumn, `column "k" does not exist`, 27},
 		{`INSERT INTO t (k) VALUES (5)`, pgerr.DatatypeMismatch, `column "k" is of type text but expression is of type integer`, 27},
-		{`INSERT INTO t (y) VALUES ('\x0')`, pgerr.InvalidParameterValue, `invalid hexadecimal data: encoding/hex: odd length hex string`, 27},
+		{`INSERT INTO t (y) VALUES ('\x0')`, pgerr.InvalidParameterValue, `invalid hexadecimal data for type bytea`, 27},
 		{`INSERT INTO t (k) VALUES ('a') ON CONFLICT (i) DO NOTHING`, "42P10", `there is no unique or exclusion constraint matching the ON CONFLICT specification`, 32},
 		{`INSERT INTO t (k) VALUES ('a') RETURNING excluded.k`, pgerr.UndefinedTable, `missing FROM-clause entry for table "excluded"`, 42},
 		{`UPDATE t SET nosuch = 1`, pgerr.UndefinedColumn, `column "nosuch" of relation "t" does not exist`, 14},

@@ -25,45 +25,54 @@ func microseconds(t time.Time) time.Time { return t.UTC().Truncate(time.Microsec
 
 // parseTimestamp reads ISO 8601 as PostgreSQL does: date and time parted by a space or T, fraction rounded to microseconds,
 // and an offset, which a timestamp without time zone ignores.
-func parseTimestamp(s string, zoned bool) (time.Time, error) {
-	bad := func() (time.Time, error) {
-		kind := "timestamp"
-		if zoned {
-			kind = "timestamp with time zone"
-		}
-		return time.Time{}, pgerr.New(invalidDatetimeFormat, "invalid input syntax for type %s: \"%s\"", kind, shorten(s)).
-			WithHint("Write it as 2025-01-31 23:59:59.999999, in UTC.")
-	}
+func parseTimestamp(s string, t Type) (any, error) {
 	r := dateReader{rest: strings.TrimSpace(s)}
-	year, month, day := r.number(4, 4), r.after('-', 2), r.after('-', 2)
-	var hour, minute, second, micros int
-	if r.rest != "" && (r.rest[0] == ' ' || r.rest[0] == 'T' || r.rest[0] == 't') {
-		r.rest = strings.TrimLeft(r.rest[1:], " ")
-		hour, minute = r.number(1, 2), r.after(':', 2)
-		if strings.HasPrefix(r.rest, ":") {
-			second = r.after(':', 2)
-			micros = r.fraction()
-		}
+	switch strings.ToLower(r.rest) {
+	case "infinity", "+infinity", "-infinity":
+		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "%s out of range: infinity is not supported", t.Name)
 	}
+	value := r.date().Add(r.clock())
 	offset := r.offset()
-	if r.bad || r.rest != "" || year < 1 {
-		return bad()
+	switch {
+	case r.bad || r.rest != "":
+		return nil, pgerr.New(invalidDatetimeFormat, "invalid input syntax for type %s: \"%s\"", strings.TrimSuffix(t.Name, " without time zone"), shorten(s)).
+			WithHint("Write it as 2025-01-31 23:59:59.999999, in UTC.")
+	case r.overflow:
+		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "date/time field value out of range: \"%s\"", shorten(s))
+	case t == Timestamptz:
+		return value.Add(-offset), nil
 	}
-	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
-	if t.Month() != time.Month(month) || t.Day() != day || hour > 24 || minute > 59 || second > 60 || hour == 24 && minute+second+micros > 0 {
-		return time.Time{}, pgerr.New(pgerr.DatetimeFieldOverflow, "date/time field value out of range: \"%s\"", shorten(s))
-	}
-	t = t.Add(time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute + time.Duration(second)*time.Second + time.Duration(micros)*time.Microsecond)
-	if zoned {
-		t = t.Add(-offset)
-	}
-	return t, nil
+	return value, nil
 }
 
 // dateReader takes numbers off the front of rest and remembers that something did not fit.
 type dateReader struct {
-	rest string
-	bad  bool
+	rest     string
+	bad      bool // not a date and time at all
+	overflow bool // well formed, but no time that exists
+}
+
+func (r *dateReader) date() time.Time {
+	year, month, day := r.number(4, 5), r.after('-', 2), r.after('-', 2)
+	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	r.overflow = year == 0 || t.Month() != time.Month(month) || t.Day() != day
+	return t
+}
+
+// clock takes what may follow the date: hours, minutes, and perhaps seconds.
+func (r *dateReader) clock() time.Duration {
+	if r.rest == "" || !strings.ContainsRune(" Tt", rune(r.rest[0])) {
+		return 0
+	}
+	r.rest = strings.TrimLeft(r.rest[1:], " ")
+	hour, minute := r.number(1, 2), r.after(':', 2)
+	var second, micros int
+	if strings.HasPrefix(r.rest, ":") {
+		second = r.after(':', 2)
+		micros = r.fraction()
+	}
+	r.overflow = r.overflow || hour > 24 || minute > 59 || second > 60 || hour == 24 && minute+second+micros > 0
+	return time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute + time.Duration(second)*time.Second + time.Duration(micros)*time.Microsecond
 }
 
 func (r *dateReader) number(shortest, longest int) int {
@@ -120,22 +129,13 @@ func (r *dateReader) offset() time.Duration {
 		return 0 // rest stays and is refused
 	}
 	r.rest = r.rest[1:]
-	hours, minutes := r.number(2, 2), 0
+	hours, minutes := r.number(1, 2), 0
 	if r.rest != "" {
 		r.rest = strings.TrimPrefix(r.rest, ":")
 		minutes = r.number(2, 2)
 	}
-	r.bad = r.bad || hours > 15 || minutes > 59
+	r.overflow = r.overflow || hours > 15 || minutes > 59
 	return sign * (time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute)
-}
-
-// formatTimestamp writes a timestamp as PostgreSQL's ISO style does.
-func formatTimestamp(t time.Time, zoned bool) string {
-	s := t.UTC().Format("2006-01-02 15:04:05.999999")
-	if zoned {
-		s += "+00"
-	}
-	return s
 }
 
 // shorten keeps a value that is quoted in a message short.

@@ -1,8 +1,8 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/binary"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -13,17 +13,21 @@ import (
 // refused rather than rounded.
 
 func decodeNumericText(raw []byte) (any, error) {
-	s := string(bytes.TrimSpace(raw))
+	text, err := decodeString(raw)
+	if err != nil {
+		return nil, err
+	}
+	s := strings.TrimSpace(text)
 	whole, fraction, _ := strings.Cut(s, ".")
 	n, err := strconv.ParseInt(whole, 10, 64)
 	switch {
 	case err == nil && strings.Trim(fraction, "0") == "":
 		return n, nil
-	case err != nil && isRange(err):
-		return nil, outOfRange(numeric, raw)
+	case errors.Is(err, strconv.ErrRange):
+		return nil, pgerr.New(pgerr.NumericValueOutOfRange, "numeric value out of range: at most 64 bits are supported")
 	}
-	if _, err := strconv.ParseFloat(s, 64); err != nil && !isRange(err) {
-		return nil, badText(numeric, raw)
+	if _, err := strconv.ParseFloat(s, 64); err != nil && !errors.Is(err, strconv.ErrRange) {
+		return nil, pgerr.New(pgerr.InvalidTextRepresentation, "invalid input syntax for type numeric")
 	}
 	return nil, notWhole()
 }

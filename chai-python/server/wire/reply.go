@@ -73,7 +73,7 @@ func appendCell(dst []byte, t gate.Type, format int16, value any) ([]byte, error
 	}
 	start := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
-	encode := appendText
+	encode := gate.AppendText
 	if format == pgproto3.BinaryFormat {
 		encode = appendBinary
 	}

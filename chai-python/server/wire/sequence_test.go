@@ -100,6 +100,10 @@ var sequences = map[string][]turn{
 		{says(query("BEGIN; SET TRANSACTION READ ONLY; DELETE FROM t")), []string{"BEGIN", "SET", "ERROR 25006", "Ready E"}},
 		{says(query("ROLLBACK; SHOW transaction_isolation")), []string{"ROLLBACK", "Columns transaction_isolation:25/0", "Row read committed", "SHOW", "Ready I"}},
 		{says(query("SET TRANSACTION READ ONLY")), []string{"ERROR 0A000", "Ready I"}},
+		{says(query("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")), []string{"SET", "default_transaction_read_only=on", "Ready I"}},
+		{says(query("DELETE FROM t")), []string{"ERROR 25006", "Ready I"}},
+		{says(query("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ; SHOW TRANSACTION ISOLATION LEVEL")),
+			[]string{"SET", "Columns transaction_isolation:25/0", "Row repeatable read", "SHOW", "Ready I"}},
 	},
 	"extended query": {
 		{says(parse("s", "SELECT n FROM t WHERE id = $1"), describe('S', "s"), syncing), []string{parsed, "Params [25]", "Columns n:23/0", "Ready I"}},

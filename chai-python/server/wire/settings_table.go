@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"chaisqld/gate"
 )
 
 const cantChangeRuntimeParam = "55P02"
@@ -109,14 +111,11 @@ func acceptName(value string) (string, bool) {
 }
 
 func acceptBool(value string) (string, bool) {
-	on, ok := parseBool(value)
-	switch {
-	case !ok:
+	on, err := gate.ParseText(value, gate.Bool)
+	if err != nil {
 		return "", false
-	case on:
-		return "on", true
 	}
-	return "off", true
+	return onOff(on == true), true
 }
 
 func acceptEncoding(value string) (string, bool) {

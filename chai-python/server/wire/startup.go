@@ -38,7 +38,7 @@ func (c *conn) startup() error {
 	if err != nil {
 		return err
 	}
-	if err := checkPeer(c.nc, uint32(os.Geteuid())); err != nil {
+	if err := checkPeer(c.nc, uint32(os.Geteuid()), c.server.options.AllowUIDs); err != nil {
 		return err
 	}
 	if err := c.applyStartup(parameters); err != nil {

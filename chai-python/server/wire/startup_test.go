@@ -132,8 +132,8 @@ func TestPeerAllowed(t *testing.T) {
 	for _, test := range []struct {
 		peer, own uint32
 		want      bool
-	}{{1000, 1000, true}, {0, 1000, true}, {1001, 1000, false}, {1000, 0, false}, {0, 0, true}, {65534, 0, false}} {
-		if got := peerAllowed(test.peer, test.own); got != test.want {
+	}{{1000, 1000, true}, {0, 1000, true}, {1001, 1000, false}, {1000, 0, false}, {0, 0, true}, {65534, 0, false}, {33, 1000, true}} {
+		if got := peerAllowed(test.peer, test.own, []uint32{33}); got != test.want {
 			t.Errorf("user %d at a server of %d: %v", test.peer, test.own, got)
 		}
 	}
@@ -144,10 +144,13 @@ func TestPeerIsAskedOfTheKernel(t *testing.T) {
 	c := s.connect(t)
 	defer c.nc.Close()
 	s.each(func(c *conn) {
-		if err := checkPeer(c.nc, 1<<31); err == nil && !runsAsRoot() {
+		if err := checkPeer(c.nc, 1<<31, nil); err == nil && !runsAsRoot() {
 			t.Error("a stranger was let in")
 		}
-		if err := checkPeer(c.nc, ownUID()); err != nil {
+		if err := checkPeer(c.nc, 1<<31, []uint32{ownUID()}); err != nil {
+			t.Errorf("somebody named was kept out: %v", err)
+		}
+		if err := checkPeer(c.nc, ownUID(), nil); err != nil {
 			t.Errorf("the owner was kept out: %v", err)
 		}
 	})

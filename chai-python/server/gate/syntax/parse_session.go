@@ -68,8 +68,11 @@ func (p *parser) finish() Statement {
 func (p *parser) set() Statement {
 	p.expect("set")
 	s := &Session{Verb: "set"}
-	if p.accept("session", "characteristics", "as", "transaction") || p.accept("transaction") {
-		return p.setTransaction(s)
+	if p.accept("session", "characteristics", "as", "transaction") {
+		return p.setTransaction(s, "default_")
+	}
+	if p.accept("transaction") {
+		return p.setTransaction(s, "")
 	}
 	if !p.accept("session") {
 		s.Local = p.accept("local")
@@ -102,8 +105,9 @@ func (p *parser) set() Statement {
 	return s
 }
 
-// setTransaction turns SET TRANSACTION into the setting behind it, so that the session knows one kind of SET.
-func (p *parser) setTransaction(s *Session) Statement {
+// setTransaction turns SET TRANSACTION, and the same for the whole session, into the setting behind it, so that the session
+// knows one kind of SET.
+func (p *parser) setTransaction(s *Session, prefix string) Statement {
 	start := p.peek().at
 	modes := &Session{}
 	p.transactionModes(modes)
@@ -113,11 +117,11 @@ func (p *parser) setTransaction(s *Session) Statement {
 	case modes.Isolation != "" && modes.ReadOnly:
 		p.unsupported(start, "SET TRANSACTION with several modes", "Give the modes to BEGIN.")
 	case modes.Isolation != "":
-		s.Name, s.Values = "transaction_isolation", []string{modes.Isolation}
+		s.Name, s.Values = prefix+"transaction_isolation", []string{modes.Isolation}
 	case modes.ReadOnly:
-		s.Name, s.Values = "transaction_read_only", []string{"on"}
+		s.Name, s.Values = prefix+"transaction_read_only", []string{"on"}
 	default:
-		s.Name, s.Values = "transaction_read_only", []string{"off"}
+		s.Name, s.Values = prefix+"transaction_read_only", []string{"off"}
 	}
 	return s
 }

@@ -29,6 +29,8 @@ func TestSessionStatements(t *testing.T) {
 		{"SET default_transaction_read_only = on", Session{Verb: "set", Name: "default_transaction_read_only", Values: []string{"on"}}},
 		{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED", Session{Verb: "set", Name: "transaction_isolation", Values: []string{"read committed"}}},
 		{"SET TRANSACTION READ ONLY", Session{Verb: "set", Name: "transaction_read_only", Values: []string{"on"}}},
+		{"SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", Session{Verb: "set", Name: "default_transaction_read_only", Values: []string{"on"}}},
+		{"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE", Session{Verb: "set", Name: "default_transaction_isolation", Values: []string{"serializable"}}},
 		{"RESET ALL", Session{Verb: "reset"}},
 		{"RESET x", Session{Verb: "reset", Name: "x"}},
 		{"SHOW ALL", Session{Verb: "show"}},

@@ -1,0 +1,79 @@
+package gate
+
+import (
+	"encoding/hex"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+)
+
+// AppendText adds a value of type t as text, as PostgreSQL's output functions write it. A value of another Go type than t's is
+// an error.
+func AppendText(dst []byte, t Type, value any) ([]byte, error) {
+	switch v := value.(type) {
+	case string:
+		return append(dst, v...), nil
+	case []byte:
+		return hex.AppendEncode(append(dst, '\\', 'x'), v), nil
+	case int64:
+		return strconv.AppendInt(dst, v, 10), nil
+	case bool:
+		if v {
+			return append(dst, 't'), nil
+		}
+		return append(dst, 'f'), nil
+	case float64:
+		return appendFloat(dst, v, t), nil
+	case time.Time:
+		return appendTimestamp(dst, v, t), nil
+	}
+	return dst, fmt.Errorf("a value of type %s is a %T", t.Name, value)
+}
+
+// formatText writes a value as a cast to text does, which differs from output in the words for booleans alone.
+func formatText(v any, t Type) string {
+	if b, ok := v.(bool); ok {
+		return strconv.FormatBool(b)
+	}
+	s, err := AppendText(nil, t, v)
+	if err != nil { // the binder has seen to the types
+		panic(err)
+	}
+	return string(s)
+}
+
+// appendFloat writes the shortest digits that read back as the same number, in the notation that PostgreSQL chooses.
+func appendFloat(dst []byte, v float64, t Type) []byte {
+	bits, fixedBelow := 64, 1e15
+	if t == Float4 {
+		bits, fixedBelow = 32, 1e6
+	}
+	magnitude := math.Abs(v)
+	switch {
+	case math.IsInf(v, 1):
+		return append(dst, "Infinity"...)
+	case math.IsInf(v, -1):
+		return append(dst, "-Infinity"...)
+	case v == 0 || magnitude >= 1e-4 && magnitude < fixedBelow || math.IsNaN(v):
+		return strconv.AppendFloat(dst, v, 'f', -1, bits)
+	}
+	return strconv.AppendFloat(dst, v, 'e', -1, bits)
+}
+
+// appendTimestamp writes ISO style. The session's time zone is always UTC.
+func appendTimestamp(dst []byte, v time.Time, t Type) []byte {
+	v = v.UTC()
+	beforeChrist := v.Year() <= 0
+	if beforeChrist { // there is no year 0: 1 BC is the year before 1
+		v = v.AddDate(1-2*v.Year(), 0, 0)
+	}
+	dst = v.AppendFormat(dst, "2006-01-02 15:04:05.999999")
+	if t == Timestamptz {
+		dst = append(dst, "+00"...)
+	}
+	if beforeChrist {
+		dst = append(dst, " BC"...)
+	}
+	return dst
+}
