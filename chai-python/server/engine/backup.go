@@ -129,17 +129,19 @@ func (c *copier) sumFile(path string, size int64) (string, error) {
 // backupError gives clients a SQLSTATE: what is wrong is in the place they named.
 func backupError(dest string, err error) error {
 	var known *pgerr.Error
-	switch {
-	case errors.As(err, &known):
+	if errors.As(err, &known) {
 		return known
+	}
+	code := pgerr.IOError
+	switch {
 	case errors.Is(err, ErrExists):
-		return pgerr.New(pgerr.DuplicateFile, "could not back up: %s", err).WithCause(err)
+		code = pgerr.DuplicateFile
 	case errors.Is(err, ErrLocked):
 		return pgerr.New(pgerr.ObjectInUse, "another backup to %s is running", dest).WithCause(err)
 	case errors.Is(err, os.ErrNotExist):
-		return pgerr.New(pgerr.UndefinedFile, "could not back up to %s: %s", dest, err).WithCause(err)
+		code = pgerr.UndefinedFile
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return pgerr.New(pgerr.DiskFull, "could not back up to %s: %s", dest, err).WithCause(err)
+		code = pgerr.DiskFull
 	}
-	return pgerr.New(pgerr.IOError, "could not back up to %s: %s", dest, err).WithCause(fmt.Errorf("%w: %w", ErrCannotOpen, err))
+	return pgerr.New(code, "could not back up to %s: %s", dest, err).WithCause(fmt.Errorf("%w: %w", ErrCannotOpen, err))
 }

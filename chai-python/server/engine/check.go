@@ -55,7 +55,7 @@ func checkDatabase(ctx context.Context, db *pebble.DB, progress Progress) (repor
 	}
 	a := &audit{ctx: ctx, db: snapshot, catalogue: catalogue, progress: progress, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 	a.estimate(db)
-	report = &CheckReport{}
+	report = &CheckReport{Tables: []*TableReport{}}
 	for _, t := range catalogue.Tables() {
 		result, err := a.table(t)
 		if err != nil {

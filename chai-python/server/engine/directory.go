@@ -59,7 +59,11 @@ func openDirectory(ctx context.Context, o *Options) (*directory, error) {
 		return nil, err
 	}
 	d := &directory{path: path, lock: lock}
-	if err := d.inspect(o.MustExist); err != nil {
+	err = d.inspect(o.MustExist)
+	if err == nil && o.mustCreate && d.state == stateOurs {
+		err = fmt.Errorf("%w: %s holds a database already; nothing was changed", ErrExists, path)
+	}
+	if err != nil {
 		lock.Close()
 		return nil, err
 	}

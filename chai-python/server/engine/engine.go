@@ -47,6 +47,17 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	return e, nil
 }
 
+// Create makes a new database and closes it again. One that is there already
+// is an error; one whose creation was cut short is finished.
+func Create(ctx context.Context, o Options) error {
+	o.mustCreate = true
+	e, err := Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	return e.Close()
+}
+
 func newEngine(o Options) *Engine {
 	e := &Engine{o: o, log: o.Log, snapshots: newSnapshots()}
 	e.life, e.endLife = context.WithCancel(context.Background())

@@ -37,6 +37,8 @@ type Options struct {
 	Log   *slog.Logger        // default: discard
 	Fatal func(reason string) // ends the process; default: log, then exit with status 70
 
+	mustCreate bool // refuse a database that is there already
+
 	// For tests.
 	statfs statfsFunc
 	step   func(name string) // called after each step of creating a database

@@ -16,6 +16,12 @@ type usageError struct{ error }
 type flags struct {
 	Serve   serveFlags `cmd:"" default:"withargs" help:"Serve a database directory (the default command)."`
 	Version struct{}   `cmd:"" help:"Print the version."`
+
+	Init    initFlags    `cmd:"" help:"Create a database; fail if one is there."`
+	Adopt   adoptFlags   `cmd:"" help:"Make a chaisqld database of a directory that a Go program filled through Chai: check, copy, repair, mark."`
+	Check   checkFlags   `cmd:"" help:"Compare every table with its indexes; exit with 65 when something is wrong."`
+	Backup  backupFlags  `cmd:"" help:"Copy a database that no server holds."`
+	Restore restoreFlags `cmd:"" help:"Make a database of a backup, verified and checked."`
 }
 
 type serveFlags struct {
@@ -32,7 +38,7 @@ const description = `Serves one Chai database directory to PostgreSQL clients on
 
 Every flag can also be given in the environment, as CHAISQLD_ and its name.
 
-Exit codes: 0 done; 64 wrong usage; 65 not a chaisqld database, or damaged; 70 internal failure or unrecoverable I/O error; 73 directory cannot be created, read or written; 75 another process holds the directory or the socket.`
+Exit codes: 0 done; 64 wrong usage; 65 not a chaisqld database, or damaged; 70 internal failure or unrecoverable I/O error; 73 directory cannot be created, read or written; 75 another process holds the directory or the socket, or a signal stopped the command.`
 
 // run does what the command line says.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -44,6 +50,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if command == "version" {
 		_, err := fmt.Fprintln(stdout, "chaisqld", Version)
 		return err
+	}
+	if do := f.maintenance(command); do != nil {
+		return do(ctx, stdout)
 	}
 	if err := f.Serve.validate(); err != nil {
 		return usageError{err}

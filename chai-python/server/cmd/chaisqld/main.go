@@ -36,11 +36,11 @@ func exitCode(err error, stderr io.Writer) int {
 	switch {
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.Is(err, engine.ErrLocked), errors.Is(err, errSocketBusy):
+	case errors.Is(err, engine.ErrLocked), errors.Is(err, errSocketBusy), errors.Is(err, errInterrupted):
 		return exitBusy
-	case errors.Is(err, engine.ErrNotADatabase), errors.Is(err, engine.ErrDamaged):
+	case errors.Is(err, engine.ErrNotADatabase), errors.Is(err, engine.ErrDamaged), errors.Is(err, engine.ErrUnservable):
 		return exitData
-	case errors.Is(err, engine.ErrCannotOpen), errors.Is(err, errSocketDir):
+	case errors.Is(err, engine.ErrCannotOpen), errors.Is(err, engine.ErrExists), errors.Is(err, errSocketDir):
 		return exitCreate
 	}
 	return exitSoftware
