@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+TIMEOUT = 10.0  # seconds for the client to come, and to be taken leave of
+
 
 class Counts:
     """Bytes that went by since `reset`."""
@@ -26,12 +28,12 @@ def relay(place: Path, server: Path) -> Iterator[Counts]:
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as behind:
         listener.bind(str(place))
         listener.listen(1)
+        listener.settimeout(TIMEOUT)
         behind.connect(str(server))
         thread = threading.Thread(target=_serve, args=(listener, behind, counts), daemon=True)
         thread.start()
         yield counts
-        behind.shutdown(socket.SHUT_RDWR)  # ends the thread if the client has not
-        thread.join(timeout=10)
+        thread.join(timeout=TIMEOUT)  # the client has left by now
 
 
 def _serve(listener: socket.socket, behind: socket.socket, counts: Counts) -> None:
