@@ -19,6 +19,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
+var builtIn string
+
 // chaistore builds the Go program that knows nothing of chaisqld.
 var chaistore = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "chaistore")
@@ -30,13 +32,14 @@ var chaistore = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
+	builtIn = dir
 	return program, nil
 })
 
 // removeChaistore is for TestMain.
 func removeChaistore() {
-	if program, err := chaistore(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(program))
+	if builtIn != "" {
+		_ = os.RemoveAll(builtIn)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -186,7 +187,7 @@ func (a *audit) rows(t *Table, report *TableReport, visit func(row [][]byte, key
 		return err
 	}
 	prefix := intKey(a.catalogue.namespace(t.Name))
-	return a.walk(a.catalogue.namespace(t.Name), &report.Problems, func(key, value []byte) {
+	report.partial, err = a.walk(a.catalogue.namespace(t.Name), &report.Problems, func(key, value []byte) {
 		report.Rows++
 		row, err := splitRow(buffer[:0], value, len(t.Columns))
 		if err != nil {
@@ -199,6 +200,7 @@ func (a *audit) rows(t *Table, report *TableReport, visit func(row [][]byte, key
 		}
 		visit(row, key)
 	})
+	return err
 }
 
 // underOwnKey compares a row's key with its columns. Minus zero is a key of
@@ -215,11 +217,11 @@ func (t *Table) underOwnKey(row [][]byte, key, prefix []byte, columns []int) boo
 }
 
 // walk visits a namespace in order, notes keys that are not, and what cannot
-// be read: the rest of the namespace is not seen then.
-func (a *audit) walk(namespace uint64, problems *[]*Problem, visit func(key, value []byte)) error {
+// be read: partial, because the rest of the namespace is not seen then.
+func (a *audit) walk(namespace uint64, problems *[]*Problem, visit func(key, value []byte)) (partial bool, err error) {
 	var last []byte
 	var stopped error
-	err := eachPair(a.db, namespace, func(key, value []byte) error {
+	err = eachPair(a.db, namespace, func(key, value []byte) error {
 		if last != nil && chaiComparer.Compare(last, key) >= 0 {
 			note(problems, ProblemUnsorted, key, "")
 		}
@@ -229,8 +231,14 @@ func (a *audit) walk(namespace uint64, problems *[]*Problem, visit func(key, val
 		return stopped
 	})
 	if err != nil && stopped == nil {
-		note(problems, ProblemUnreadable, nil, err.Error())
-		err = nil
+		note(problems, ProblemUnreadable, nil, firstLine(err))
+		return true, nil
 	}
-	return err
+	return false, err
+}
+
+// firstLine leaves out the details that Pebble's errors carry below it.
+func firstLine(err error) string {
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	return text
 }

@@ -24,6 +24,7 @@ var children = map[string]func(dir string){
 	"create":    childCreate,
 	"unshimmed": childUnshimmed,
 	"adopt":     childAdopt,
+	"repair":    childRepair,
 }
 
 func TestMain(m *testing.M) {

@@ -44,6 +44,8 @@ type TableReport struct {
 	Problems []*Problem     `json:"problems,omitempty"`
 	Indexes  []*IndexReport `json:"indexes,omitempty"`
 	Skipped  string         `json:"skipped,omitempty"` // why it was not looked at
+
+	partial bool // a damaged file ended the walk
 }
 
 // IndexReport is about one index.

@@ -14,6 +14,8 @@ import (
 	"chaisqld/engine"
 )
 
+var builtIn string
+
 // chaistore builds the program once.
 var chaistore = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "chaistore")
@@ -25,13 +27,14 @@ var chaistore = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
+	builtIn = dir
 	return program, nil
 })
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if program, err := chaistore(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(program))
+	if builtIn != "" {
+		_ = os.RemoveAll(builtIn)
 	}
 	os.Exit(code)
 }
