@@ -28,7 +28,9 @@ export GOWORK := off
 export GOFLAGS := -mod=readonly -buildvcs=false
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-python test-server venv lint lint-python lint-server clean
+MINUTES ?= 60
+
+.PHONY: help demo test test-python test-server soak venv lint lint-python lint-server clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -51,6 +53,9 @@ test-server: $(READY) ## run the Go tests alone
 		echo "go test ./..." && CGO_ENABLED=0 "$$go" test $(GOARGS) ./...; \
 	fi
 
+soak: $(READY) ## load, kill and audit the database for MINUTES=60
+	@$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
+
 venv: $(READY) ## make .venv and build the server, which the others do when needed
 	@echo "$(VENV) is ready"
 
@@ -59,7 +64,7 @@ lint: lint-python lint-server ## check style, types and suspicious code
 lint-python: $(LINT_READY) ## check the Python code alone
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
-	$(BIN)/python -m mypy wsgi_chaisession reaper tests examples
+	$(BIN)/python -m mypy wsgi_chaisession reaper tests examples benchmarks
 	$(BIN)/python -m mypy chai-python/chaisql chai-python/tests $(wildcard chai-python/*.py)
 	$(BIN)/python -m pyright
 

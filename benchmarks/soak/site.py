@@ -5,11 +5,14 @@ import random
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsgi_chaisession import ChaiStore
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
 
 STORE_TIMEOUT = 20.0  # seconds: longer than a killed server takes to be replaced on a busy machine
 
