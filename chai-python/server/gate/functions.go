@@ -14,6 +14,9 @@ func (b *binder) call(x *syntax.Call) (node, error) {
 	case "count", "min", "max":
 		return b.aggregate(x)
 	}
+	if isMaintenance(x) {
+		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "function %s is a statement of its own: SELECT %s(…)", x.Name, x.Name)
+	}
 	if n := b.plainFunction(x); n != nil {
 		return n, nil
 	}

@@ -100,6 +100,9 @@ func (g *Gate) prepare(sql string, declared []uint32, c *engine.Catalogue) (*Pla
 func (b *binder) plan(statement syntax.Statement) (*Plan, error) {
 	switch s := statement.(type) {
 	case *syntax.Select:
+		if call := maintenanceCall(s); call != nil {
+			return b.maintenancePlan(call, s.Items[0].Alias)
+		}
 		p, err := b.selectPlan(s)
 		if err != nil {
 			return nil, err

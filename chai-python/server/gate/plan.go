@@ -30,6 +30,7 @@ const (
 	Show
 	Discard
 	Deallocate
+	Maintain
 )
 
 // Access says what a plan needs in order to run.
@@ -54,7 +55,7 @@ type Plan struct {
 	Access  Access
 	Params  []Type   // what ParameterDescription says and what Bind converts to
 	Columns []Column // nil: no row description
-	Session any      // BeginOptions, EndOptions, SetOption, ResetOption, ShowOption, DiscardOption, DeallocateOption or nil
+	Session any      // BeginOptions, EndOptions, SetOption, ResetOption, ShowOption, DiscardOption, DeallocateOption, MaintenanceOption or nil
 	// Tag is the command tag of a verb that the session answers ("BEGIN", "SET", …). For all others see Result.Tag.
 	Tag string
 
