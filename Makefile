@@ -51,7 +51,8 @@ test-server: $(READY) ## run the Go tests alone
 		echo "go test -race ./..." && CGO_ENABLED=1 "$$go" test -race $(GOARGS) ./...; \
 	else \
 		echo "go test ./..." && CGO_ENABLED=0 "$$go" test $(GOARGS) ./...; \
-	fi
+	fi && \
+	cd "$(CURDIR)/benchmarks/load" && "$$go" vet ./... && "$$go" test $(GOARGS) ./...
 
 soak: $(READY) ## load, kill and audit the database for MINUTES=60
 	@$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
@@ -70,7 +71,7 @@ lint-python: $(LINT_READY) ## check the Python code alone
 
 lint-server: $(READY) ## check the Go code alone
 	@go=$$(cat $(GO_CHOICE)) && cd $(SERVER) && \
-	echo "gofmt -l ." && unformatted=$$("$$("$$go" env GOROOT)/bin/gofmt" -l .) && \
+	echo "gofmt -l ." && unformatted=$$("$$("$$go" env GOROOT)/bin/gofmt" -l . "$(CURDIR)/benchmarks/load") && \
 	{ test -z "$$unformatted" || { echo "not formatted by gofmt: $$unformatted" >&2; exit 1; }; } && \
 	echo "go vet ./..." && CGO_ENABLED=0 "$$go" vet ./... && \
 	echo "staticcheck ./..." && CGO_ENABLED=0 "$$go" run $(STATICCHECK) ./...

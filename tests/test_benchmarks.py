@@ -1,0 +1,29 @@
+"""The benchmarks run: one short round each, with chaisqld alone where nothing else is installed."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("name", ["group_commit", "find"])
+def test_a_quick_round_measures_chaisqld(name: str, tmp_path: Path) -> None:
+    if shutil.which("go") is None:
+        pytest.skip("the load program is compiled with the go command on PATH")
+    report = tmp_path / "report.json"
+    ended = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--json", str(report)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "chaisqld" in ended.stdout
+    assert json.loads(report.read_text(encoding="utf-8"))["ratios"]
