@@ -112,7 +112,7 @@ func (c *conn) runStretch(steps []step, final bool) (done int, err error) {
 		}
 		return 1, c.emit(&steps[0])
 	}
-	ctx, end := c.cancel.begin(c.settings.timeout)
+	ctx, end := c.cancel.begin(c.timeout())
 	done, err = c.execute(ctx, steps, final)
 	err = whyCanceled(ctx, err)
 	end()

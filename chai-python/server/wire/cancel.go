@@ -14,15 +14,19 @@ import (
 )
 
 // canceler stops the statement that a connection is running, and never one
-// that it runs later. Its context is renewed only after a cancellation, so that
-// a statement costs no allocation for it.
+// that it runs later. Its context is renewed only after a cancellation, and its
+// timer goes on from one statement to the next, so that a statement costs
+// neither an allocation nor a timer.
 type canceler struct {
-	mu     sync.Mutex
-	ctx    context.Context
-	stop   context.CancelCauseFunc
-	busy   bool
-	secret uint32
-	done   func() // end, bound once
+	mu       sync.Mutex
+	ctx      context.Context
+	stop     context.CancelCauseFunc
+	busy     bool
+	deadline time.Time   // of what is running; zero: none
+	timer    *time.Timer // rings at the deadline or before
+	rings    time.Time   // when; zero: it is not set
+	secret   uint32
+	done     func() // end, bound once
 }
 
 func newCanceler() *canceler {
@@ -44,12 +48,48 @@ func (k *canceler) matches(key []byte) bool { return subtle.ConstantTimeCompare(
 func (k *canceler) begin(timeout time.Duration) (ctx context.Context, end func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.busy = true
-	if timeout <= 0 {
-		return k.ctx, k.done
+	k.busy, k.deadline = true, time.Time{}
+	if timeout > 0 {
+		k.deadline = time.Now().Add(timeout)
+		k.setTimer()
 	}
-	ctx, stop := context.WithTimeoutCause(k.ctx, timeout, errTimeout)
-	return ctx, func() { stop(); k.end() }
+	return k.ctx, k.done
+}
+
+// setTimer sees to it that the timer rings in time. k.mu is held.
+func (k *canceler) setTimer() {
+	if !k.rings.IsZero() && !k.rings.After(k.deadline) {
+		return
+	}
+	k.rings = k.deadline
+	if k.timer == nil {
+		k.timer = time.AfterFunc(time.Until(k.rings), k.ring)
+		return
+	}
+	k.timer.Reset(time.Until(k.rings))
+}
+
+// ring finds a statement that has had its time, or one that came later.
+func (k *canceler) ring() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.rings = time.Time{}
+	switch {
+	case !k.busy || k.deadline.IsZero():
+	case time.Now().Before(k.deadline):
+		k.setTimer()
+	default:
+		k.stop(errTimeout)
+	}
+}
+
+// close frees the timer, whose next ring may be far away.
+func (k *canceler) close() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.timer != nil {
+		k.timer.Stop()
+	}
 }
 
 func (k *canceler) end() {

@@ -27,7 +27,9 @@ const (
 // for what drain and cancel touch.
 type conn struct {
 	server  *Server
-	nc      *net.UnixConn
+	socket  net.Conn          // what was accepted; deadlines are set here, by other goroutines too
+	nc      net.Conn          // what is read from and written to: the socket, or TLS on it
+	access  *Access           // by which TLS was begun; nil without TLS
 	backend *pgproto3.Backend // reads messages; replies are gathered in out
 	id      uint32
 	cancel  *canceler
@@ -42,14 +44,15 @@ type conn struct {
 	statements map[string]*statement
 	portals    map[string]*portal
 
+	stranger bool // counted among those who have not logged in; guarded by server.mu
 	timed    bool // a read deadline is set
 	started  atomic.Bool
 	draining atomic.Bool
 }
 
-func newConn(s *Server, nc *net.UnixConn) *conn {
+func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{
-		server: s, nc: nc, backend: pgproto3.NewBackend(nc, nc), cancel: newCanceler(), log: s.options.Log,
+		server: s, socket: nc, nc: nc, backend: pgproto3.NewBackend(nc, nc), cancel: newCanceler(), log: s.options.Log,
 		settings:   newSettings(s.options.Version),
 		statements: map[string]*statement{},
 		portals:    map[string]*portal{},
@@ -61,7 +64,10 @@ func newConn(s *Server, nc *net.UnixConn) *conn {
 // serve is the connection's life.
 func (c *conn) serve() {
 	c.log = c.log.With("connection", c.id)
-	defer c.nc.Close()
+	if c.remote() {
+		c.log = c.log.With("remote", c.socket.RemoteAddr().String())
+	}
+	defer c.close()
 	defer c.releaseEngine()
 	defer c.recoverPanic()
 	err := c.startup()
@@ -70,6 +76,12 @@ func (c *conn) serve() {
 		err = c.loop()
 	}
 	c.farewell(err)
+}
+
+// close ends the connection; TLS has a word for that, which gets five seconds.
+func (c *conn) close() {
+	c.cancel.close()
+	c.nc.Close()
 }
 
 // loop handles messages until one of them, or the network, ends the connection.
@@ -117,25 +129,30 @@ func (c *conn) receive() (pgproto3.FrontendMessage, error) {
 		return nil, err
 	}
 	m, err := c.backend.Receive()
-	if err == nil {
-		return m, nil
+	if err != nil {
+		return nil, c.broken(err)
 	}
+	return m, nil
+}
+
+// broken is what it means that no message could be read.
+func (c *conn) broken(err error) error {
 	var tooLong *pgproto3.ExceededMaxBodyLenErr
 	var network net.Error
 	switch {
 	case errors.As(err, &tooLong):
-		return nil, pgerr.New(pgerr.ProgramLimitExceeded, "message of %d bytes exceeds the limit of %d bytes",
+		return pgerr.New(pgerr.ProgramLimitExceeded, "message of %d bytes exceeds the limit of %d bytes",
 			tooLong.ActualBodyLen, tooLong.MaxExpectedBodyLen).AsFatal()
 	case isTimeout(err) && c.draining.Load():
-		return nil, errAdminShutdown
+		return errAdminShutdown
 	case isTimeout(err):
-		return nil, errIdleTransaction
+		return errIdleTransaction
 	case errors.As(err, &network), errors.Is(err, io.ErrUnexpectedEOF): // also between messages
-		return nil, errOver
+		return errOver
 	case errors.Is(err, io.EOF): // of the message's body, while it was decoded
-		return nil, violation("invalid message format: a message ends before its last field").AsFatal()
+		return violation("invalid message format: a message ends before its last field").AsFatal()
 	}
-	return nil, violation("%w", err).AsFatal()
+	return violation("%w", err).AsFatal()
 }
 
 // limitWait sets the deadline for the next message. drain may have set one at
@@ -148,7 +165,7 @@ func (c *conn) limitWait() error {
 		return c.clearDeadlines()
 	}
 	c.timed = true
-	err := c.nc.SetReadDeadline(time.Now().Add(c.server.options.LeaseIdle))
+	err := c.socket.SetReadDeadline(time.Now().Add(c.server.options.LeaseIdle))
 	if c.draining.Load() {
 		c.drain()
 	}
@@ -161,7 +178,7 @@ func (c *conn) clearDeadlines() error {
 }
 
 func (c *conn) setDeadline(at time.Time) error {
-	err := c.nc.SetDeadline(at)
+	err := c.socket.SetDeadline(at)
 	if c.draining.Load() {
 		c.drain()
 	}
@@ -176,7 +193,7 @@ func (c *conn) drain() {
 	if !c.started.Load() {
 		deadline = time.Now().Add(refusalTimeout)
 	}
-	c.nc.SetReadDeadline(deadline)
+	c.socket.SetReadDeadline(deadline)
 }
 
 // send adds a reply, in its place after those of statements still pending.
@@ -193,7 +210,7 @@ func (c *conn) flush() error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	c.nc.SetWriteDeadline(time.Now().Add(c.server.options.WriteTimeout))
+	c.socket.SetWriteDeadline(time.Now().Add(c.server.options.WriteTimeout))
 	_, err := c.nc.Write(c.out)
 	if cap(c.out) > keptBuffer {
 		c.out = nil
@@ -226,10 +243,11 @@ func (c *conn) farewell(err error) {
 // linger lets a client finish what it is in the middle of sending, without which
 // it might never read why it is not listened to.
 func (c *conn) linger() {
-	if c.nc.CloseWrite() != nil {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	c.nc.SetReadDeadline(time.Now().Add(refusalTimeout))
+	c.socket.SetReadDeadline(time.Now().Add(refusalTimeout))
 	discard(c.nc, farewellLimit)
 }
 

@@ -54,13 +54,13 @@ func lingering() string {
 // testServer is a real server on a real engine in memory.
 type testServer struct {
 	*Server
-	t        testing.TB
-	dir      string
-	listener *net.UnixListener
-	stopped  bool
+	t         testing.TB
+	dir       string
+	listeners []Listener
+	stopped   bool
 }
 
-func startServer(t testing.TB, o Options) *testServer {
+func startServer(t testing.TB, o Options, others ...Listener) *testServer {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "wire")
 	if err != nil {
@@ -81,11 +81,12 @@ func startServer(t testing.TB, o Options) *testServer {
 		t.Fatal(err)
 	}
 	s := &testServer{Server: server, t: t, dir: dir}
-	s.listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: s.socket(), Net: "unix"})
+	local, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.socket(), Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	go s.Serve(s.listener)
+	s.listeners = append(others, local)
+	go s.Serve(s.listeners...)
 	t.Cleanup(func() { s.stop(patience) })
 	return s
 }
@@ -105,7 +106,7 @@ func (s *testServer) stop(wait time.Duration) {
 	os.Remove(s.socket())
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
-	s.Shutdown(ctx, s.listener)
+	s.Shutdown(ctx, s.listeners...)
 }
 
 // eventually waits for a condition that other goroutines bring about.

@@ -22,6 +22,8 @@ func short(m pgproto3.BackendMessage) string {
 		return m.Name + "=" + m.Value
 	case *pgproto3.ParameterDescription:
 		return fmt.Sprint("Params ", m.ParameterOIDs)
+	case *pgproto3.AuthenticationSASL:
+		return fmt.Sprint("SASL ", m.AuthMechanisms)
 	case *pgproto3.RowDescription:
 		var fields []string
 		for _, f := range m.Fields {

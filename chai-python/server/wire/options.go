@@ -10,10 +10,13 @@ import (
 type Options struct {
 	Version         string        // of chaisqld, told in server_version; default "unknown"
 	MaxConnections  int           // clients served at once; default 200
+	MaxStrangers    int           // clients on TCP that have not logged in yet; default 20, but at most half of MaxConnections
 	MaxMessageBytes int           // body of one protocol message; default 8 MiB
 	MaxStatements   int           // prepared statements of one connection; default 1,000
 	MaxPortals      int           // open portals of one connection; default 100
 	StartupTimeout  time.Duration // from connect to ReadyForQuery; default 10 s
+	LoginDelay      time.Duration // before a failed login is answered; default 1 s
+	StatementTime   time.Duration // the statements of one round trip, if statement_timeout is not less; default 30 s
 	WriteTimeout    time.Duration // for a client to take a reply; default 30 s
 	LeaseIdle       time.Duration // an idle client may hold the writer this long; default 5 s
 	AllowUIDs       []uint32      // users let in on a Unix socket, besides the server's own and root
@@ -33,10 +36,13 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	setDefault(&o.MaxConnections, 200)
+	setDefault(&o.MaxStrangers, min(20, max(1, o.MaxConnections/2)))
 	setDefault(&o.MaxMessageBytes, 8<<20)
 	setDefault(&o.MaxStatements, 1000)
 	setDefault(&o.MaxPortals, 100)
 	setDefault(&o.StartupTimeout, 10*time.Second)
+	setDefault(&o.LoginDelay, time.Second)
+	setDefault(&o.StatementTime, 30*time.Second)
 	setDefault(&o.WriteTimeout, 30*time.Second)
 	setDefault(&o.LeaseIdle, 5*time.Second)
 	return o
@@ -50,7 +56,7 @@ func setDefault[T int | time.Duration](field *T, value T) {
 
 func (o Options) validate() error {
 	for name, n := range map[string]int{
-		"MaxConnections": o.MaxConnections, "MaxMessageBytes": o.MaxMessageBytes,
+		"MaxConnections": o.MaxConnections, "MaxStrangers": o.MaxStrangers, "MaxMessageBytes": o.MaxMessageBytes,
 		"MaxStatements": o.MaxStatements, "MaxPortals": o.MaxPortals,
 	} {
 		if n < 1 {
@@ -58,7 +64,7 @@ func (o Options) validate() error {
 		}
 	}
 	for name, d := range map[string]time.Duration{
-		"StartupTimeout": o.StartupTimeout, "WriteTimeout": o.WriteTimeout,
+		"StartupTimeout": o.StartupTimeout, "LoginDelay": o.LoginDelay, "StatementTime": o.StatementTime, "WriteTimeout": o.WriteTimeout,
 		"LeaseIdle": o.LeaseIdle, "IdleExit": o.IdleExit,
 	} {
 		if d < 0 {

@@ -1,5 +1,5 @@
-// Package wire speaks the PostgreSQL frontend/backend protocol, version 3, on a
-// Unix socket. Its files are named after the protocol phases of PostgreSQL's
+// Package wire speaks the PostgreSQL frontend/backend protocol, version 3, on
+// Unix sockets, and over TCP with TLS. Its files are named after the protocol phases of PostgreSQL's
 // manual (chapter "Frontend/Backend Protocol"); what statements mean is the
 // gate's business, and where rows are kept the engine's.
 package wire
@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"chaisqld/engine"
@@ -19,12 +20,16 @@ type Server struct {
 	engine  *engine.Engine
 	gate    *gate.Gate
 	options Options
+	access  atomic.Pointer[Access]
 
-	mu       sync.Mutex
-	conns    map[uint32]*conn
-	lastID   uint32
-	idleTurn int // tells the current idle period from earlier ones
-	draining bool
+	mu        sync.Mutex
+	conns     map[uint32]*conn
+	strangers int // of those, on TCP and not logged in yet
+	lastID    uint32
+	idleTurn  int // tells the current idle period from earlier ones
+	draining  bool
+
+	backlogEnd time.Time // of accepting clients to refuse them, once draining
 
 	refusing chan struct{}  // one token for each refusal under way
 	handlers sync.WaitGroup // everything that Serve started
@@ -51,20 +56,38 @@ func NewServer(e *engine.Engine, g *gate.Gate, o Options) (*Server, error) {
 	}, nil
 }
 
+// Listener is a *net.UnixListener or a *net.TCPListener.
+type Listener interface {
+	net.Listener
+	SetDeadline(time.Time) error
+}
+
 // Serve accepts clients until Shutdown, once.
-func (s *Server) Serve(l *net.UnixListener) {
+func (s *Server) Serve(listeners ...Listener) {
 	defer close(s.served)
 	s.mu.Lock()
 	s.armIdle()
 	s.mu.Unlock()
+	var accepting sync.WaitGroup
+	for _, l := range listeners {
+		accepting.Go(func() { s.accept(l) })
+	}
+	accepting.Wait()
+}
+
+func (s *Server) accept(l Listener) {
 	var pause time.Duration
+	fresh := false // somebody came since the deadline was set
 	for {
-		nc, err := l.AcceptUnix()
+		nc, err := l.Accept()
 		switch {
 		case err == nil:
-			pause = 0
+			pause, fresh = 0, true
 			s.admit(nc)
-		case errors.Is(err, net.ErrClosed), isTimeout(err): // Shutdown sets a deadline
+		case isTimeout(err) && fresh && s.mayDrain(): // Shutdown sets a deadline; the queue may hold more
+			fresh = false
+			l.SetDeadline(time.Now().Add(backlogWait))
+		case errors.Is(err, net.ErrClosed), isTimeout(err):
 			return
 		default:
 			// Mostly "too many open files": it passes when a client leaves.
@@ -87,10 +110,10 @@ func (s *Server) Connections() int {
 }
 
 // admit starts serving a client, or tells it why not.
-func (s *Server) admit(nc *net.UnixConn) {
+func (s *Server) admit(nc net.Conn) {
 	c := newConn(s, nc)
 	s.mu.Lock()
-	reason := s.refusal()
+	reason := s.refusal(c)
 	if reason == nil {
 		s.register(c)
 	}
@@ -110,19 +133,21 @@ func (s *Server) admit(nc *net.UnixConn) {
 	}()
 }
 
-// refusal is why no further client can be served now. s.mu is held.
-func (s *Server) refusal() error {
+// refusal is why this client cannot be served now. s.mu is held.
+func (s *Server) refusal(c *conn) error {
 	switch {
 	case s.draining:
 		return errShuttingDown
 	case len(s.conns) >= s.options.MaxConnections:
 		return tooManyConnections(s.options.MaxConnections)
+	case c.remote() && s.strangers >= s.options.MaxStrangers:
+		return tooManyStrangers(s.options.MaxStrangers)
 	}
 	return nil
 }
 
 func (s *Server) refuse(c *conn, reason error) {
-	defer c.nc.Close()
+	defer c.close()
 	select {
 	case s.refusing <- struct{}{}:
 		defer func() { <-s.refusing }()
@@ -139,12 +164,31 @@ func (s *Server) register(c *conn) {
 	c.id = s.lastID
 	s.conns[c.id] = c
 	s.idleTurn++
+	if c.stranger = c.remote(); c.stranger {
+		s.strangers++
+	}
+}
+
+// loggedIn notes that a client has logged in.
+func (s *Server) loggedIn(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgetStranger(c)
+}
+
+// forgetStranger makes room for the next one. s.mu is held.
+func (s *Server) forgetStranger(c *conn) {
+	if c.stranger {
+		c.stranger = false
+		s.strangers--
+	}
 }
 
 func (s *Server) unregister(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c.id)
+	s.forgetStranger(c)
 	s.armIdle()
 }
 

@@ -106,6 +106,16 @@ func (s *settings) show(name string) ([][]any, error) {
 	return rows, nil
 }
 
+// timeout is how long the statements of a round trip may take: what the client
+// has set, within what the server allows.
+func (c *conn) timeout() time.Duration {
+	most := c.server.options.StatementTime
+	if own := c.settings.timeout; own > 0 && own < most {
+		return own
+	}
+	return most
+}
+
 func (s *settings) readOnlyByDefault() bool { return s.values["default_transaction_read_only"] == "on" }
 
 // silences reports whether client_min_messages keeps notices of that severity

@@ -127,7 +127,7 @@ func TestShutdownDuringStartup(t *testing.T) {
 func (s *testServer) refusalNow() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.refusal()
+	return s.refusal(&conn{})
 }
 
 func (s *testServer) busy() int {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -38,7 +37,7 @@ func (c *conn) startup() error {
 	if err != nil {
 		return err
 	}
-	if err := checkPeer(c.nc, uint32(os.Geteuid()), c.server.options.AllowUIDs); err != nil {
+	if err := c.authenticate(parameters["user"]); err != nil {
 		return err
 	}
 	if err := c.applyStartup(parameters); err != nil {
@@ -56,9 +55,11 @@ func (c *conn) startup() error {
 }
 
 // startupParameters reads packets until one that is a start packet. Encryption
-// is declined once each: there is nothing to hide on a Unix socket.
+// can be asked for once each: there is nothing to hide on a Unix socket, and
+// over TCP nothing else is served. A cancel request is taken in the clear, as
+// older clients send it; its key is worth no more than the statement it stops.
 func (c *conn) startupParameters() (map[string]string, error) {
-	declined := map[uint32]bool{}
+	asked := map[uint32]bool{}
 	for {
 		code, body, err := c.startupPacket()
 		if err != nil {
@@ -67,11 +68,13 @@ func (c *conn) startupParameters() (map[string]string, error) {
 		switch {
 		case code == cancelRequestCode:
 			return nil, c.receivedCancel(code, body)
-		case (code == sslRequestCode || code == gssRequestCode) && !declined[code]:
-			declined[code] = true
-			if _, err := c.nc.Write([]byte{'N'}); err != nil {
-				return nil, errOver
+		case (code == sslRequestCode || code == gssRequestCode) && !asked[code]:
+			asked[code] = true
+			if err := c.answerEncryption(code); err != nil {
+				return nil, err
 			}
+		case c.remote() && !c.encrypted():
+			return nil, errNeedsTLS
 		case code>>16 == supportedMajor:
 			return c.negotiate(code, body)
 		default:
@@ -87,6 +90,12 @@ func (c *conn) startupPacket() (code uint32, body []byte, err error) {
 	var head [8]byte
 	if _, err := io.ReadFull(c.nc, head[:]); err != nil {
 		return 0, nil, errOver
+	}
+	if c.beginsWithTLS(head[:]) {
+		if err := c.encryptAtOnce(head[:]); err != nil {
+			return 0, nil, err
+		}
+		return c.startupPacket()
 	}
 	size, code := binary.BigEndian.Uint32(head[:4]), binary.BigEndian.Uint32(head[4:])
 	if size < 8 || size > maxStartupBytes {
@@ -153,9 +162,6 @@ func startupPairs(body []byte) (map[string]string, error) {
 // applyStartup takes the settings out of the start packet. The database's name
 // is not checked: a directory holds one.
 func (c *conn) applyStartup(parameters map[string]string) error {
-	if parameters["user"] == "" {
-		return pgerr.New(pgerr.InvalidAuthorization, "no PostgreSQL user name specified in startup packet")
-	}
 	if parameters["replication"] != "" {
 		return pgerr.New(pgerr.FeatureNotSupported, "replication is not supported")
 	}
@@ -181,7 +187,7 @@ func (c *conn) applyStartup(parameters map[string]string) error {
 // refuse reads the client's start packet, so that its library is ready for an
 // answer, and gives the reason. A cancel request is served all the same.
 func (c *conn) refuse(reason error) {
-	c.nc.SetDeadline(time.Now().Add(refusalTimeout))
+	c.socket.SetDeadline(time.Now().Add(refusalTimeout))
 	_, err := c.startupParameters()
 	if errors.Is(err, errOver) {
 		return

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -144,13 +145,13 @@ func TestPeerIsAskedOfTheKernel(t *testing.T) {
 	c := s.connect(t)
 	defer c.nc.Close()
 	s.each(func(c *conn) {
-		if err := checkPeer(c.nc, 1<<31, nil); err == nil && !runsAsRoot() {
+		if err := checkPeer(c.socket.(*net.UnixConn), 1<<31, nil); err == nil && !runsAsRoot() {
 			t.Error("a stranger was let in")
 		}
-		if err := checkPeer(c.nc, 1<<31, []uint32{ownUID()}); err != nil {
+		if err := checkPeer(c.socket.(*net.UnixConn), 1<<31, []uint32{ownUID()}); err != nil {
 			t.Errorf("somebody named was kept out: %v", err)
 		}
-		if err := checkPeer(c.nc, ownUID(), nil); err != nil {
+		if err := checkPeer(c.socket.(*net.UnixConn), ownUID(), nil); err != nil {
 			t.Errorf("the owner was kept out: %v", err)
 		}
 	})

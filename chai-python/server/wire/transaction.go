@@ -68,7 +68,7 @@ func (c *conn) isolate() error {
 	if !serial || c.tx.readOnly {
 		return nil
 	}
-	ctx, end := c.cancel.begin(c.settings.timeout)
+	ctx, end := c.cancel.begin(c.timeout())
 	defer end()
 	return whyCanceled(ctx, c.onLease(ctx, func(engine.Writer) error { return nil }))
 }

@@ -116,6 +116,27 @@ func TestStatementTimeout(t *testing.T) {
 	c.do("INSERT INTO t VALUES ('x', 1)", "INSERT 0 1", "Ready I")
 }
 
+// The server's own limit holds whatever the client sets, and one statement's
+// time is not the next one's.
+func TestStatementTimeLimit(t *testing.T) {
+	s := startServer(t, Options{StatementTime: 100 * time.Millisecond})
+	holder, c := lease(t, s), s.connect(t)
+	for _, own := range []string{"0", "1h", "20ms"} {
+		c.run("SET statement_timeout = '" + own + "'")
+		began := time.Now()
+		c.do("INSERT INTO t VALUES ('x', 1)", "ERROR 57014", "Ready I")
+		if took := time.Since(began); took > patience/4 || own != "20ms" && took < 100*time.Millisecond {
+			t.Errorf("statement_timeout %s: %s", own, took)
+		}
+	}
+	for range 4 {
+		time.Sleep(30 * time.Millisecond)
+		c.do("SELECT 1", "Columns ?column?:23/0", "Row 1", "SELECT 1", "Ready I")
+	}
+	holder.do("ROLLBACK", "ROLLBACK", "Ready I")
+	c.do("INSERT INTO t VALUES ('x', 1)", "INSERT 0 1", "Ready I")
+}
+
 func TestStatementTimeoutBetweenRows(t *testing.T) {
 	s := startServer(t, Options{})
 	c := s.connect(t)
