@@ -64,7 +64,6 @@ func TestErrorsThatKeepTheWriteLock(t *testing.T) {
 		"INSERT INTO __chai_catalog (name, type) VALUES ('x', 'table')",
 	} {
 		t.Run(statement, func(t *testing.T) {
-			t.Parallel()
 			db := open(t, ":memory:")
 			conn, err := db.Conn(t.Context())
 			if err != nil {
