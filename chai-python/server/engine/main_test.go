@@ -25,6 +25,9 @@ var children = map[string]func(dir string){
 	"unshimmed": childUnshimmed,
 	"adopt":     childAdopt,
 	"repair":    childRepair,
+	"backup":    childBackup,
+	"restore":   childRestore,
+	"index":     childIndex,
 }
 
 func TestMain(m *testing.M) {

@@ -4,6 +4,9 @@ import (
 	"chaisqld/pgerr"
 )
 
+var errNotAlone = pgerr.New(pgerr.ProgramLimitExceeded, "the creation of an index on a large table must be alone in its transaction").
+	WithHint("Run CREATE INDEX alone, without BEGIN.")
+
 // writeTx is the Writer that requests and leases are given.
 type writeTx struct {
 	w         *writer
@@ -13,11 +16,12 @@ type writeTx struct {
 	schema    bool       // Define is allowed
 	dirty     bool       // there is something to commit
 	charged   int        // bytes announced
+	alone     bool       // it builds a large index: nothing else may be in it
 	failed    error      // the first failure of the request that runs
 }
 
 func (t *writeTx) reset() {
-	t.catalogue, t.dirty, t.charged = t.committed, false, 0
+	t.catalogue, t.dirty, t.charged, t.alone = t.committed, false, 0, false
 }
 
 // run calls fn with the transaction; a panic or a failed statement fails it.
@@ -66,6 +70,9 @@ func (t *writeTx) Exec(sql string, args []any) error {
 	if t.failed != nil {
 		return t.failed
 	}
+	if t.alone {
+		return t.fail(errNotAlone)
+	}
 	t.dirty = true
 	return t.fail(t.w.conn.exec(sql, args))
 }
@@ -77,27 +84,13 @@ func (t *writeTx) Define(ddl string) error {
 	if t.failed != nil {
 		return t.failed
 	}
+	if t.alone {
+		return t.fail(errNotAlone)
+	}
+	shared := t.dirty
 	t.dirty = true
 	t.w.watchdog.work(&t.w.limits.schema)
-	return t.fail(t.define(ddl))
-}
-
-// define runs the statement and reads back what Chai made of it.
-func (t *writeTx) define(ddl string) error {
-	if err := t.w.conn.exec(ddl, nil); err != nil {
-		return err
-	}
-	definitions, err := readDefinitions(t.w.conn)
-	if err != nil {
-		return err
-	}
-	t.version++
-	catalogue := parseCatalogue(t.version, definitions)
-	if err := survives(t.w.conn, definitions, catalogue); err != nil {
-		return err
-	}
-	t.catalogue = catalogue
-	return nil
+	return t.fail(t.define(ddl, shared))
 }
 
 func (t *writeTx) Charge(bytes int) error {
