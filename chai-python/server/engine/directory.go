@@ -258,6 +258,27 @@ func (d *directory) finishCreating() error {
 	return syncDirectory(d.path)
 }
 
+// gone tells why the path does not lead to the directory any more that was
+// locked. What cannot be looked at is not taken for gone.
+func (d *directory) gone() string {
+	locked, err := d.lock.Stat()
+	if err != nil {
+		return ""
+	}
+	found, err := os.Stat(d.path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Sprintf("the database directory %s is gone; put it back, or restore a backup, and start the server again", d.path)
+	case err == nil && !os.SameFile(locked, found):
+		return fmt.Sprintf("another directory is in the place of %s, which was opened", d.path)
+	}
+	_, err = os.Stat(filepath.Join(d.path, markerName))
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Sprintf("the database directory %s was emptied; put its files back, or restore a backup, and start the server again", d.path)
+	}
+	return ""
+}
+
 func (d *directory) close() error { return d.lock.Close() }
 
 func writeSynced(path, text string) error {

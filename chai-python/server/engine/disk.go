@@ -16,6 +16,14 @@ const (
 	diskPeriod   = time.Second // between two looks at the free space
 	defaultFloor = 1 << 30     // bytes
 	floorDivisor = 20          // the default floor is at most this part of a small file system
+
+	// Deletes go on down to this part of the floor: without them a disk full of
+	// expired sessions would never be free again. They take some space first, in
+	// the log and in tables until those are merged; what is left below must hold
+	// that, and the memtables that are still to be written. A ballast file, to be
+	// removed in need, would hold no more than this part does, and would have to
+	// be made again.
+	deleteDivisor = 4
 )
 
 // statfsFunc tells how many bytes are free for us and how many there are in all.
@@ -38,8 +46,9 @@ type disk struct {
 	log    *slog.Logger
 
 	start time.Time
-	next  atomic.Int64 // nanoseconds after start at which the next look is due
-	low   atomic.Pointer[pgerr.Error]
+	next  atomic.Int64                // nanoseconds after start at which the next look is due
+	low   atomic.Pointer[pgerr.Error] // refuses writes
+	full  atomic.Pointer[pgerr.Error] // refuses deletes as well
 }
 
 func newDisk(path string, o *Options) *disk {
@@ -50,8 +59,8 @@ func newDisk(path string, o *Options) *disk {
 	return d
 }
 
-// check refuses writes while the disk is nearly full.
-func (d *disk) check() error {
+// check refuses writes while the disk is nearly full, and deletes when it is fuller still.
+func (d *disk) check(frees bool) error {
 	if d.floor < 0 || d.path == Memory {
 		return nil
 	}
@@ -59,7 +68,11 @@ func (d *disk) check() error {
 	if now >= due && d.next.CompareAndSwap(due, now+int64(diskPeriod)) {
 		d.look()
 	}
-	if err := d.low.Load(); err != nil {
+	verdict := &d.low
+	if frees {
+		verdict = &d.full
+	}
+	if err := verdict.Load(); err != nil {
 		return err
 	}
 	return nil
@@ -75,11 +88,15 @@ func (d *disk) look() {
 	if floor == 0 {
 		floor = min(defaultFloor, total/floorDivisor)
 	}
+	d.low.Store(d.judge("writes", free, floor))
+	d.full.Store(d.judge("deletes", free, floor/deleteDivisor))
+}
+
+func (d *disk) judge(what string, free, floor int64) *pgerr.Error {
 	if free >= floor {
-		d.low.Store(nil)
-		return
+		return nil
 	}
-	d.log.Error("disk is nearly full, writes are refused", "path", d.path, "free", free, "floor", floor)
-	d.low.Store(pgerr.New(pgerr.DiskFull, "could not write: %d bytes are free on the disk of the database, the limit is %d", free, floor).
-		WithHint("Free disk space; reads still work, and writes will by themselves."))
+	d.log.Error("disk is nearly full, "+what+" are refused", "path", d.path, "free", free, "floor", floor)
+	return pgerr.New(pgerr.DiskFull, "could not write: %d bytes are free on the disk of the database, the limit for %s is %d", free, what, floor).
+		WithHint("Free disk space; reads still work, and writes will by themselves.")
 }

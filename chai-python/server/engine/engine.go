@@ -94,6 +94,9 @@ func (e *Engine) start() error {
 	if err := e.writer.start(catalogue); err != nil {
 		return errors.Join(err, e.readers.close(0), e.writer.stop())
 	}
+	if e.directory != nil {
+		e.watchdog.gone = e.directory.gone
+	}
 	go e.watchdog.run()
 	return nil
 }
@@ -176,7 +179,7 @@ func (e *Engine) Read(ctx context.Context, fn func(Reader) error) error {
 // Write returns once the transaction is durable and a snapshot with it is
 // published, or with an error when none of it happened.
 func (e *Engine) Write(ctx context.Context, w WriteRequest) error {
-	if err := e.writable(); err != nil {
+	if err := e.writable(w.Frees); err != nil {
 		return err
 	}
 	r := e.requests.Get().(*request)
@@ -190,9 +193,9 @@ func (e *Engine) Write(ctx context.Context, w WriteRequest) error {
 	return err
 }
 
-func (e *Engine) writable() error {
+func (e *Engine) writable(frees bool) error {
 	if err := e.watchdog.failed(); err != nil {
 		return err
 	}
-	return e.disk.check()
+	return e.disk.check(frees)
 }

@@ -158,7 +158,7 @@ func totalError(limit time.Duration) error {
 
 // Lease waits in the writer's queue and then owns the write transaction.
 func (e *Engine) Lease(ctx context.Context) (*Lease, error) {
-	if err := e.writable(); err != nil {
+	if err := e.writable(false); err != nil {
 		return nil, err
 	}
 	l := newLease(e.writer)

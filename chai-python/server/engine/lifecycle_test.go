@@ -85,10 +85,22 @@ func TestDiskFloor(t *testing.T) {
 	if n := count(t, e); n != 1 {
 		t.Errorf("reads on a full disk: %d rows", n)
 	}
+	if err := erase(e, "a"); err != nil { // or nobody could ever free space by deleting
+		t.Errorf("a delete on a nearly full disk: %v", err)
+	}
+	free.Store(1<<30/deleteDivisor - 1)
+	wantCode(t, erase(e, "a"), pgerr.DiskFull)
 	free.Store(1 << 30)
 	if err := write("c"); err != nil {
 		t.Errorf("after space was freed: %v", err)
 	}
+}
+
+func erase(e *Engine, token string) error {
+	e.disk.next.Store(0)
+	return e.Write(background, WriteRequest{Frees: true, Run: func(w Writer) error {
+		return w.Exec("DELETE FROM sessions WHERE token = $1", []any{token})
+	}})
 }
 
 func TestDiskFloorSettings(t *testing.T) {
@@ -109,7 +121,7 @@ func TestDiskFloorSettings(t *testing.T) {
 	} {
 		o := Options{DiskFloor: test.floor, statfs: func(string) (int64, int64, error) { return test.free, test.total, test.err }}
 		o.setDefaults()
-		if err := newDisk("/somewhere", &o).check(); (err != nil) != test.refused {
+		if err := newDisk("/somewhere", &o).check(false); (err != nil) != test.refused {
 			t.Errorf("%+v: %v", test, err)
 		}
 	}
@@ -121,7 +133,7 @@ func TestDiskIsLookedAtSeldom(t *testing.T) {
 	o.setDefaults()
 	d := newDisk("/somewhere", &o)
 	for range 1000 {
-		if err := d.check(); err != nil {
+		if err := d.check(false); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -28,6 +28,7 @@ var children = map[string]func(dir string){
 	"backup":    childBackup,
 	"restore":   childRestore,
 	"index":     childIndex,
+	"open":      childOpen,
 }
 
 func TestMain(m *testing.M) {

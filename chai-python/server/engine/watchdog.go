@@ -39,6 +39,7 @@ type watchdog struct {
 	log       *slog.Logger
 	queue     *queue
 	snapshots *snapshots
+	gone      func() string // why the directory is not the one that was opened, "" while it is; nil in memory
 
 	start time.Time
 	since atomic.Int64            // nanoseconds after start at which the writer began to work; 0: it rests
@@ -93,6 +94,7 @@ func (d *watchdog) run() {
 // have to wait for the writer.
 func (d *watchdog) sweep(now time.Time) {
 	defer d.sweeping.Store(false)
+	d.lookAtDirectory()
 	d.queue.expire(now)
 	d.snapshots.expire(now, d.o.SnapshotIdle, d.o.SnapshotLimit)
 	if l := d.lease.Load(); l != nil {
@@ -107,6 +109,17 @@ func (d *watchdog) lookAtWriter(now time.Time) {
 	}
 	if took := now.Sub(d.start) - time.Duration(since); took >= doing.limit {
 		_ = d.fail(fmt.Sprintf("%s took %s, more than the limit of %s", doing.what, took.Round(time.Millisecond), doing.limit))
+	}
+}
+
+// lookAtDirectory: Pebble goes on writing to files that have been removed, and
+// nobody will ever find again what is acknowledged then.
+func (d *watchdog) lookAtDirectory() {
+	if d.gone == nil {
+		return
+	}
+	if why := d.gone(); why != "" {
+		_ = d.fail(why)
 	}
 }
 
