@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -22,23 +24,26 @@ type flags struct {
 	Check   checkFlags   `cmd:"" help:"Compare every table with its indexes; exit with 65 when something is wrong."`
 	Backup  backupFlags  `cmd:"" help:"Copy a database that no server holds."`
 	Restore restoreFlags `cmd:"" help:"Make a database of a backup, verified and checked."`
+	Passwd  passwdFlags  `cmd:"" help:"Set the password with which a user logs in over TCP."`
 }
 
 type serveFlags struct {
-	Dir            string        `required:"" placeholder:"DIR" help:"Database directory, created when its parent exists; ':memory:' keeps everything in memory."`
-	SocketDir      string        `placeholder:"DIR" help:"Directory of the socket .s.PGSQL.5432; by default the database directory."`
-	IdleExit       time.Duration `placeholder:"DURATION" help:"Exit after this long without connections, such as 60s; by default never."`
-	ReadyFd        int           `default:"-1" placeholder:"N" help:"Write the line 'ready' to this file descriptor, then close it."`
-	MustExist      bool          `help:"Do not create a database."`
-	MaxConnections int           `default:"200" help:"Clients served at once."`
-	LogLevel       string        `default:"info" enum:"debug,info,warn,error" help:"Least severity logged to standard error: debug, info, warn or error."`
+	Dir       string        `required:"" placeholder:"DIR" help:"Database directory, created when its parent exists; ':memory:' keeps everything in memory."`
+	SocketDir string        `placeholder:"DIR" help:"Directory of the socket .s.PGSQL.5432; by default the database directory."`
+	IdleExit  time.Duration `placeholder:"DURATION" help:"Exit after this long without connections, such as 60s; by default never."`
+	ReadyFd   int           `default:"-1" placeholder:"N" help:"Write the line 'ready' to this file descriptor, then close it."`
+	MustExist bool          `help:"Do not create a database."`
+	LogLevel  string        `default:"info" enum:"debug,info,warn,error" help:"Least severity logged to standard error: debug, info, warn or error. Values and statements are never logged."`
+
+	remoteFlags `group:"TCP and users"`
+	limitFlags  `group:"Limits, with the SQLSTATE that tells of them; durations as 500ms, 5s, 10m"`
 }
 
-const description = `Serves one Chai database directory to PostgreSQL clients on a Unix socket.
+const description = `Serves one Chai database directory to PostgreSQL clients, on a Unix socket and, if asked to, over TCP.
 
 Every flag can also be given in the environment, as CHAISQLD_ and its name.
 
-Exit codes: 0 done; 64 wrong usage; 65 not a chaisqld database, or damaged; 70 internal failure or unrecoverable I/O error; 73 directory cannot be created, read or written; 75 another process holds the directory or the socket, or a signal stopped the command.`
+Exit codes: 0 done; 64 wrong usage; 65 not a chaisqld database, or damaged; 70 internal failure or unrecoverable I/O error; 73 directory, file or address cannot be created, read, written or listened at; 75 another process holds the directory, the socket or the address, or a signal stopped the command.`
 
 // run does what the command line says.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -53,6 +58,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if do := f.maintenance(command); do != nil {
 		return do(ctx, stdout)
+	}
+	if strings.HasPrefix(command, "passwd") {
+		return passwd(&f.Passwd, os.Stdin, stderr)
 	}
 	if err := f.Serve.validate(); err != nil {
 		return usageError{err}
@@ -94,10 +102,11 @@ func (f *serveFlags) validate() error {
 		return errors.New("--dir ':memory:' needs --socket-dir")
 	case f.IdleExit < 0:
 		return fmt.Errorf("--idle-exit is %s, must not be negative", f.IdleExit)
-	case f.MaxConnections < 1:
-		return fmt.Errorf("--max-connections is %d, must be at least 1", f.MaxConnections)
 	case f.ReadyFd >= 0 && f.ReadyFd < 3:
 		return fmt.Errorf("--ready-fd is %d, must be above those of standard input, output and error", f.ReadyFd)
 	}
-	return nil
+	if err := f.remoteFlags.validate(); err != nil {
+		return err
+	}
+	return f.limitFlags.validate()
 }

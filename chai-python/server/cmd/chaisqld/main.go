@@ -1,5 +1,5 @@
 // Command chaisqld serves one Chai database directory to PostgreSQL clients on
-// a Unix socket.
+// a Unix socket, and over TCP with TLS.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"chaisqld/engine"
 )
@@ -36,11 +37,11 @@ func exitCode(err error, stderr io.Writer) int {
 	switch {
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.Is(err, engine.ErrLocked), errors.Is(err, errSocketBusy), errors.Is(err, errInterrupted):
+	case errors.Is(err, engine.ErrLocked), errors.Is(err, errSocketBusy), errors.Is(err, syscall.EADDRINUSE), errors.Is(err, errInterrupted):
 		return exitBusy
 	case errors.Is(err, engine.ErrNotADatabase), errors.Is(err, engine.ErrDamaged), errors.Is(err, engine.ErrUnservable):
 		return exitData
-	case errors.Is(err, engine.ErrCannotOpen), errors.Is(err, engine.ErrExists), errors.Is(err, errSocketDir):
+	case errors.Is(err, engine.ErrCannotOpen), errors.Is(err, engine.ErrExists), errors.Is(err, errSocketDir), errors.Is(err, errAuthFile), errors.Is(err, errAddress):
 		return exitCreate
 	}
 	return exitSoftware

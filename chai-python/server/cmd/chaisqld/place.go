@@ -15,6 +15,7 @@ import (
 
 // A place is where clients find the server: its socket, named as libpq expects,
 // and chaisqld.json in the database directory, which says where the socket is.
+// A socket that a service manager passed on stays where it is.
 
 const (
 	socketName  = ".s.PGSQL.5432"
@@ -29,21 +30,37 @@ var (
 type place struct {
 	socketDir  string // absolute
 	runtimeDir string // of chaisqld.json
+	passed     bool   // the socket is the service manager's
+	mode       os.FileMode
 }
 
 func (f *serveFlags) inMemory() bool { return f.Dir == engine.Memory }
 
+// socketMode lets everybody knock where users are named: the server asks the
+// kernel who it is, and modes cannot name users.
+func (f *serveFlags) socketMode() os.FileMode {
+	if len(f.AllowUID) > 0 {
+		return 0o666
+	}
+	return 0o600
+}
+
 // newPlace checks what can be checked without I/O.
-func newPlace(f *serveFlags) (*place, error) {
-	dir := f.SocketDir
-	if dir == "" {
+func newPlace(f *serveFlags, passed *passedSockets) (*place, error) {
+	dir := passed.socketDir()
+	switch {
+	case dir != "" && f.SocketDir != "" && filepath.Clean(f.SocketDir) != dir:
+		return nil, usageError{fmt.Errorf("--socket-dir is %s, but the service manager passed a socket in %s", f.SocketDir, dir)}
+	case dir == "" && f.SocketDir != "":
+		dir = f.SocketDir
+	case dir == "":
 		dir = f.Dir
 	}
 	socketDir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("%w %s: %w", errSocketDir, dir, err)
 	}
-	p := &place{socketDir: socketDir, runtimeDir: f.Dir}
+	p := &place{socketDir: socketDir, runtimeDir: f.Dir, passed: passed.local != nil, mode: f.socketMode()}
 	if f.inMemory() {
 		p.runtimeDir = socketDir
 	}
@@ -75,7 +92,7 @@ func (p *place) listen() (*net.UnixListener, error) {
 		return nil, fmt.Errorf("%w %s: %w", errSocketDir, p.socketDir, err)
 	}
 	l.SetUnlinkOnClose(false) // by then the name may be a successor's
-	if err := os.Chmod(p.socket(), 0o600); err != nil {
+	if err := os.Chmod(p.socket(), p.mode); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("%w: %w", errSocketDir, err)
 	}
@@ -108,7 +125,9 @@ func (p *place) remove() {
 	if p.socketDir == "" {
 		return
 	}
-	os.Remove(p.socket())
+	if !p.passed {
+		os.Remove(p.socket())
+	}
 	os.Remove(p.runtime())
 	p.socketDir = ""
 }

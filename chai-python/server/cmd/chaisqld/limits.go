@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"chaisqld/engine"
+	"chaisqld/wire"
+)
+
+// limitFlags bound what clients can take from each other. Each limit says which
+// SQLSTATE its victim sees.
+type limitFlags struct {
+	MaxConnections      int           `default:"200" help:"Clients served at once; further ones are refused (53300). Default: ${default}."`
+	MaxUnauthenticated  int           `placeholder:"N" help:"Of those, clients on TCP that have not logged in yet (53300). Default: 20, or half of --max-connections if that is less."`
+	MaxMessageBytes     int           `default:"8388608" help:"Bytes of one protocol message (54000, and the connection ends). Default: ${default}, 8 MiB."`
+	MaxStatements       int           `default:"1000" help:"Prepared statements of one connection (53400). Default: ${default}."`
+	MaxTransactionBytes int           `default:"4194304" help:"Bytes of keys and values that one transaction writes, at most 4194304 (54000). Default: ${default}, 4 MiB."`
+	StatementTimeout    time.Duration `default:"30s" placeholder:"DURATION" help:"Longest time for the statements of one round trip; clients can SET statement_timeout to less (57014). Default: ${default}."`
+	WriterWait          time.Duration `default:"5s" placeholder:"DURATION" help:"Longest wait for the writer while another transaction holds it (55P03). Default: ${default}."`
+	IdleInTransaction   time.Duration `default:"5s" placeholder:"DURATION" help:"Longest pause in a transaction that has written and so holds the writer (25P03, and the connection ends). Default: ${default}. A transaction that has not written holds nothing and may wait, unless it is READ ONLY."`
+	IdleReadTransaction time.Duration `default:"30s" placeholder:"DURATION" help:"Longest pause in a READ ONLY transaction, which keeps old files on the disk (25P03). Default: ${default}."`
+	LoginTimeout        time.Duration `default:"10s" placeholder:"DURATION" help:"From connecting to the first statement: TLS, password, start packet; then the client is disconnected. Default: ${default}."`
+}
+
+const (
+	leastMessageBytes = 64 << 10 // statements of 16 KiB and their parameters should pass
+	mostTransaction   = 4 << 20  // beyond it Chai loses index entries
+)
+
+func (f *limitFlags) validate() error {
+	for _, n := range []struct {
+		flag         string
+		value, least int
+	}{{"max-connections", f.MaxConnections, 1}, {"max-unauthenticated", f.MaxUnauthenticated, 0}, {"max-message-bytes", f.MaxMessageBytes, leastMessageBytes},
+		{"max-statements", f.MaxStatements, 1}, {"max-transaction-bytes", f.MaxTransactionBytes, 1}} {
+		if n.value < n.least {
+			return fmt.Errorf("--%s is %d, must be at least %d", n.flag, n.value, n.least)
+		}
+	}
+	if f.MaxTransactionBytes > mostTransaction {
+		return fmt.Errorf("--max-transaction-bytes is %d, must be at most %d", f.MaxTransactionBytes, mostTransaction)
+	}
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"statement-timeout", f.StatementTimeout}, {"writer-wait", f.WriterWait}, {"idle-in-transaction", f.IdleInTransaction},
+		{"idle-read-transaction", f.IdleReadTransaction}, {"login-timeout", f.LoginTimeout}} {
+		if d.value <= 0 {
+			return fmt.Errorf("--%s is %s, must be more than 0", d.flag, d.value)
+		}
+	}
+	return nil
+}
+
+// limitEngine sets those limits that the engine keeps.
+func (f *limitFlags) limitEngine(o engine.Options) engine.Options {
+	o.QueueWait, o.TransactionBytes = f.WriterWait, f.MaxTransactionBytes
+	o.LeaseIdle, o.SnapshotIdle = f.IdleInTransaction, f.IdleReadTransaction
+	return o
+}
+
+// limitWire sets those limits that connections keep.
+func (f *limitFlags) limitWire(o wire.Options) wire.Options {
+	o.MaxConnections, o.MaxStrangers = f.MaxConnections, f.MaxUnauthenticated
+	o.MaxMessageBytes, o.MaxStatements = f.MaxMessageBytes, f.MaxStatements
+	o.StatementTime, o.LeaseIdle, o.StartupTimeout = f.StatementTimeout, f.IdleInTransaction, f.LoginTimeout
+	return o
+}
