@@ -14,10 +14,11 @@ from .errors import (
     StoreError,
     StoreUnavailable,
 )
-from .middleware import SessionMiddleware
+from .middleware import Device, SessionMiddleware
 from .payload import Flash
 from .session import Session, Status
 from .store import ReaperStatus, Record, Store
+from .token_header import TokenHeader
 
 __all__ = [
     "ChaiStore",
@@ -25,6 +26,7 @@ __all__ = [
     "CodecError",
     "Cookie",
     "DecodeError",
+    "Device",
     "EncodeError",
     "Flash",
     "HeadersSent",
@@ -40,5 +42,6 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreUnavailable",
+    "TokenHeader",
     "Transport",
 ]

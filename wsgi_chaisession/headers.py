@@ -8,7 +8,6 @@ import re
 
 Headers = list[tuple[str, str]]
 
-_NO_SET_COOKIE = 'no-cache="Set-Cookie"'
 # no-store, or no-cache without a field list, already forbids what we would forbid.
 _stricter = re.compile(r"(?:^|,)\s*(?:no-store|no-cache)\s*(?=,|$)", re.IGNORECASE).search
 
@@ -20,11 +19,12 @@ def vary_on(headers: Headers, name: str) -> None:
         _append(headers, "Vary", name)
 
 
-def keep_cookie_from_caches(headers: Headers) -> None:
-    """Add ``no-cache="Set-Cookie"`` to Cache-Control unless it is stricter already."""
+def keep_from_caches(headers: Headers, name: str) -> None:
+    """Add ``no-cache="name"`` to Cache-Control unless it is stricter already."""
     present = _all_of(headers, "cache-control")
-    if not _stricter(present) and _NO_SET_COOKIE.lower() not in present.lower():
-        _append(headers, "Cache-Control", _NO_SET_COOKIE)
+    field = f'no-cache="{name}"'
+    if not _stricter(present) and field.lower() not in present.lower():
+        _append(headers, "Cache-Control", field)
 
 
 def _all_of(headers: Headers, name: str) -> str:

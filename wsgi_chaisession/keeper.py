@@ -8,7 +8,7 @@ back.
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -70,14 +70,24 @@ class SessionKeeper:
 
     def open(self, token: str | None) -> Draft:
         """The session of *token*, or a new one: a client never chooses its token."""
-        record = self._store.find(tokens.hash_token(token)) if token else None
-        if token is None or record is None:
+        if token is None:
             return self.fresh()
-        payload = self._decode(token, record.data)
-        if payload is None or payload.deadline <= self.now():
-            return self.fresh()
-        stored = _stored(token, record, payload)
-        return Draft(payload, origin=stored, stored=stored, token=token)
+        key = tokens.hash_token(token)
+        record = self._store.find(key)
+        return (record and self._opened(key, token, record)) or self.fresh()
+
+    def active(self) -> Iterator[Draft]:
+        """Every active session, met by its key; those that cannot be read are passed over."""
+        drafts = (self._opened(key, None, record) for key, record in self._store.all())
+        return (draft for draft in drafts if draft is not None)
+
+    def of_principal(self, principal: str) -> Iterator[Draft]:
+        """The active sessions of one principal."""
+        for key in self._store.find_principal(principal):
+            record = self._store.find(key)
+            draft = record and self._opened(key, None, record)
+            if draft:
+                yield draft
 
     def changed(self, draft: Draft) -> bool:
         """Whether a commit would write more than an expiry."""
@@ -99,8 +109,16 @@ class SessionKeeper:
             self._touch(draft, draft.stored)
         self._drop_obsolete(draft)
 
-    def discard(self, token: str) -> None:
-        self._store.delete(tokens.hash_token(token))
+    def discard(self, key: str) -> None:
+        self._store.delete(key)
+
+    def discard_others(self, principal: str, key: str | None) -> int:
+        return self._store.delete_principal(principal, except_key=key)
+
+    def seen(self, draft: Draft) -> datetime | None:
+        """When the session was last in use, as its expiry tells; None without an idle timeout."""
+        idle = self._idle(draft.payload)
+        return draft.stored.expiry - idle if draft.stored and idle else None
 
     # -- the four ways of a commit ---------------------------------------------
 
@@ -112,12 +130,12 @@ class SessionKeeper:
             old = draft.stored
             if old is None:  # gone meanwhile
                 return
-            row = self._row(draft.payload, old.token)
+            row = self._row(draft.payload, old.key, old.token)
             entry = _index_entry(old, row)
-            if self._store.replace(_key(old), old.data, row.data, row.expiry, principal=entry):
+            if self._store.replace(old.key, old.data, row.data, row.expiry, principal=entry):
                 draft.stored = row
                 return
-            self._catch_up(draft, old, self._store.find(_key(old)))
+            self._catch_up(draft, old, self._store.find(old.key))
         raise SessionConflict(
             f"session changed under this request {ATTEMPTS} times in a row; nothing was saved"
         )
@@ -126,7 +144,7 @@ class SessionKeeper:
         expiry = self._expiry(draft.payload)
         if expiry <= old.expiry or expiry - old.expiry < self._policy.touch_interval:
             return
-        if self._store.touch(_key(old), expiry, principal=old.principal):
+        if self._store.touch(old.key, expiry, principal=old.principal):
             draft.stored = replace(old, expiry=expiry)
         else:
             self._drop(draft, old)
@@ -137,20 +155,20 @@ class SessionKeeper:
         If the old one is gone already (destroyed, or renewed by a parallel
         request), its values stay dead; what this request itself set survives.
         """
-        record = self._store.find(_key(old))
+        record = self._store.find(old.key)
         if record is None:
             self._start_over(draft, old)
         elif record.data != old.data:
             self._catch_up(draft, old, record)
         draft.stored = self._insert(draft)
-        draft.obsolete.append(old.token)
-        if old.token in self._drop_obsolete(draft) and record is not None:
+        draft.obsolete.append(old.key)
+        if old.key in self._drop_obsolete(draft) and record is not None:
             self._withdraw_move(draft, old)
 
     def _withdraw_move(self, draft: Draft, old: Stored) -> None:
         """The old row went between the look and the insert: the new one knows too much."""
         if draft.stored is not None:
-            self._store.delete(_key(draft.stored))
+            self._store.delete(draft.stored.key)
         self._start_over(draft, old)
         draft.token = tokens.generate()
         draft.stored = self._insert(draft)
@@ -160,8 +178,8 @@ class SessionKeeper:
             draft.token = None
             return None
         draft.token = draft.token or tokens.generate()
-        row = self._row(draft.payload, draft.token)
-        if not self._store.insert(_key(row), row.data, row.expiry, principal=row.principal):
+        row = self._row(draft.payload, tokens.hash_token(draft.token), draft.token)
+        if not self._store.insert(row.key, row.data, row.expiry, principal=row.principal):
             raise SessionConflict(f"session {_name(row)} exists already")
         return row
 
@@ -169,7 +187,7 @@ class SessionKeeper:
         """Delete what renew and merge left behind; returns those that were gone already."""
         missing: list[str] = []
         while draft.obsolete:
-            if not self._store.delete(tokens.hash_token(draft.obsolete[0])):
+            if not self._store.delete(draft.obsolete[0]):
                 missing.append(draft.obsolete[0])
             del draft.obsolete[0]
         return missing
@@ -178,7 +196,7 @@ class SessionKeeper:
 
     def _catch_up(self, draft: Draft, old: Stored, record: Record | None) -> None:
         """Put this request's changes on top of what the store holds now."""
-        theirs = self._decode(old.token, record.data) if record else None
+        theirs = self._decode(old.key, record.data) if record else None
         if record is None or theirs is None:
             self._drop(draft, old)
             return
@@ -187,7 +205,7 @@ class SessionKeeper:
             raise SessionConflict(f"session {_name(old)} was changed by another request")
         if self._policy.on_conflict == "merge":
             draft.payload = self._rebased(draft, old, theirs)
-        draft.stored = _stored(old.token, record, theirs)
+        draft.stored = _stored(old.key, old.token, record, theirs)
 
     def _drop(self, draft: Draft, old: Stored) -> None:
         """The row is gone: destroyed elsewhere or expired. It is not brought back."""
@@ -212,32 +230,40 @@ class SessionKeeper:
 
     # -- rows ------------------------------------------------------------------
 
-    def _row(self, payload: Payload, token: str) -> Stored:
+    def _opened(self, key: str, token: str | None, record: Record) -> Draft | None:
+        payload = self._decode(key, record.data)
+        if payload is None or payload.deadline <= self.now():
+            return None
+        stored = _stored(key, token, record, payload)
+        return Draft(payload, origin=stored, stored=stored, token=token)
+
+    def _row(self, payload: Payload, key: str, token: str | None) -> Stored:
         expiry = self._expiry(payload)
-        return Stored(token, self._encode(payload), expiry, payload.remember, payload.principal)
+        return Stored(key, token, self._encode(payload), expiry, payload.remember, payload.principal)
 
     def _expiry(self, payload: Payload) -> datetime:
         """When the session ends if nobody comes back: idle never outlives the deadline."""
-        idle = payload.idle_timeout
-        if idle is INHERIT:
-            idle = self._policy.idle_timeout
+        idle = self._idle(payload)
         return payload.deadline if idle is None else min(payload.deadline, self.now() + idle)
+
+    def _idle(self, payload: Payload) -> timedelta | None:
+        own = payload.idle_timeout
+        return self._policy.idle_timeout if own is INHERIT else own
 
     def _encode(self, payload: Payload) -> bytes:
         return self._codec.dumps(payload.to_dict())
 
-    def _decode(self, token: str, data: bytes) -> Payload | None:
+    def _decode(self, key: str, data: bytes) -> Payload | None:
         try:
             return Payload.from_dict(self._codec.loads(data))
         except (DecodeError, ValueError) as error:
             self.counters["undecodable"] += 1
-            name = tokens.label(tokens.hash_token(token))
-            logger.warning("session %s cannot be read and is ignored: %s", name, error)
+            logger.warning("session %s cannot be read and is ignored: %s", tokens.label(key), error)
             return None
 
 
-def _stored(token: str, record: Record, payload: Payload) -> Stored:
-    return Stored(token, record.data, record.expiry, payload.remember, payload.principal)
+def _stored(key: str, token: str | None, record: Record, payload: Payload) -> Stored:
+    return Stored(key, token, record.data, record.expiry, payload.remember, payload.principal)
 
 
 def _index_entry(old: Stored, row: Stored) -> str | None:
@@ -247,9 +273,5 @@ def _index_entry(old: Stored, row: Stored) -> str | None:
     return row.principal if row.expiry != old.expiry else None
 
 
-def _key(row: Stored) -> str:
-    return tokens.hash_token(row.token)
-
-
 def _name(row: Stored) -> str:
-    return tokens.label(_key(row))
+    return tokens.label(row.key)

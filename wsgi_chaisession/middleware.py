@@ -5,7 +5,8 @@ This is the one junction: only here do transport, session, codec and store meet.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,15 +15,27 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from .codec import Codec, JSONCodec
 from .cookie import Cookie, Header, Transport
 from .errors import CodecError, SessionConflict, SessionError, StoreError
-from .headers import Headers, keep_cookie_from_caches, vary_on
+from .headers import Headers, keep_from_caches, vary_on
 from .keeper import Clock, OnConflict, Policy, SessionKeeper
 from .response import Response
-from .session import Session, Stored
+from .session import Draft, Session, Stored
 from .store import Store
 
 logger = logging.getLogger(__name__)
 
 ErrorHandler = Callable[[WSGIEnvironment, StartResponse, SessionError], Iterable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One session on a page where people see where they are logged in."""
+
+    key: str  # compare it with session.key to find this very session
+    label: str
+    since: datetime  # when the principal was set
+    seen: datetime | None  # to the touch_interval; None where no idle timeout keeps track
+    expires: datetime
+
 
 RETRY_AFTER = 5  # seconds: longer than a database restart takes
 
@@ -103,6 +116,51 @@ class SessionMiddleware:
         """What happened since the start: conflict, gone, undecodable, store_error."""
         return self._keeper.counters
 
+    # -- sessions outside of their requests ------------------------------------
+
+    def open(self, token: str | None) -> Session:
+        """The session of *token* outside of a request; call its commit() to keep changes."""
+        return Session(self._keeper, lambda: token)
+
+    def sessions(self) -> Iterator[Session]:
+        """Every active session, read page by page: look, change and commit(), or destroy().
+
+        They are met by their keys, for a token lives in its browser alone: what
+        would need one (renew_token, remember_me) raises HeadersSent.
+        """
+        return (self._met(draft) for draft in self._keeper.active())
+
+    def devices(self, principal: str) -> list[Device]:
+        """The active sessions of *principal*, the latest login first."""
+        drafts = self._keeper.of_principal(principal)
+        found = [self._device(draft) for draft in drafts if draft.payload.principal == principal]
+        return sorted(found, key=lambda device: device.since, reverse=True)
+
+    def end_all(self, principal: str, *, except_key: str | None = None) -> int:
+        """Log *principal* out everywhere (or everywhere but there); how many sessions ended."""
+        return self._keeper.discard_others(principal, except_key)
+
+    def end_device(self, principal: str, key: str) -> bool:
+        """End one session of a devices page; False when it is not, or no longer, *principal*'s."""
+        for draft in self._keeper.of_principal(principal):
+            if draft.stored is not None and draft.stored.key == key:
+                self._keeper.discard(key)
+                return True
+        return False
+
+    def _met(self, draft: Draft) -> Session:
+        session = Session(self._keeper, _no_token, draft)
+        session.seal()
+        return session
+
+    def _device(self, draft: Draft) -> Device:
+        payload, row = draft.payload, draft.stored
+        assert row is not None, "only stored sessions are listed"  # noqa: S101 - for the type checker
+        since = payload.since or self._keeper.now()
+        return Device(row.key, payload.label, since, self._keeper.seen(draft), row.expiry)
+
+    # -- one request -----------------------------------------------------------
+
     def _finish(self, environ: WSGIEnvironment, session: Session, status: str, headers: Headers) -> Headers:
         """The application's headers and ours; the session is committed on the way."""
         if session.failure is not None and status.startswith("5"):
@@ -112,7 +170,7 @@ class SessionMiddleware:
         header = self._token_header(environ, session)
         if header is not None:
             headers.append(header)
-            keep_cookie_from_caches(headers)
+            keep_from_caches(headers, header[0])
         if header is not None or session.draft is not None:
             vary_on(headers, self._transport.vary)
         return headers
@@ -130,7 +188,7 @@ class SessionMiddleware:
         draft = session.draft
         if draft is None or not self._transport.usable(environ):
             return None
-        if draft.stored is None:
+        if draft.stored is None or draft.stored.token is None:
             ended = (session.destroyed or draft.gone) and session.client_token() is not None
             return self._transport.withdraw(environ) if ended else None
         told, tell = self._told(draft.origin), self._told(draft.stored)
@@ -139,7 +197,7 @@ class SessionMiddleware:
         expires = self._expires(draft.stored)
         return self._transport.issue(environ, draft.stored.token, expires, self._keeper.now())
 
-    def _told(self, row: Stored | None) -> tuple[str, datetime | None] | None:
+    def _told(self, row: Stored | None) -> tuple[str | None, datetime | None] | None:
         return (row.token, self._expires(row)) if row else None
 
     def _expires(self, row: Stored) -> datetime | None:
@@ -205,6 +263,10 @@ def _policy(
         touch_interval=touch_interval,
         on_conflict=on_conflict,
     )
+
+
+def _no_token() -> None:
+    """A session met by its key has no client that could have sent a token."""
 
 
 def _never(environ: WSGIEnvironment) -> bool:  # noqa: ARG001 - skip's default

@@ -39,6 +39,8 @@ class Payload:
     flashes: list[Flash] = field(default_factory=list[Flash])
     remember: bool = False
     principal: str | None = None
+    since: datetime | None = None  # when the principal came: the login
+    label: str = ""
 
     @property
     def empty(self) -> bool:
@@ -55,6 +57,10 @@ class Payload:
             parts["remember"] = True
         if self.principal is not None:
             parts["principal"] = self.principal
+        if self.since is not None:
+            parts["since"] = self.since
+        if self.label:
+            parts["label"] = self.label
         return parts
 
     @classmethod
@@ -68,6 +74,8 @@ class Payload:
                 flashes=[Flash(*flash) for flash in parts.get("flashes", [])],
                 remember=_expect(parts.get("remember", False), bool),
                 principal=_expect(parts.get("principal"), str, type(None)),
+                since=_aware(parts["since"]) if "since" in parts else None,
+                label=_expect(parts.get("label", ""), str),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"session data lacks a part: {error}") from error
@@ -82,7 +90,7 @@ def _expect(value: Any, *kinds: type) -> Any:
 def _aware(value: Any) -> datetime:
     moment: datetime = _expect(value, datetime)
     if moment.tzinfo is None:
-        raise TypeError("a deadline without a time zone")
+        raise TypeError("a time without a zone")
     return moment
 
 
@@ -99,6 +107,8 @@ def rebase(mine: Payload, base: Payload, theirs: Payload, encode: Encode) -> Pay
         idle_timeout=_later(mine.idle_timeout, base.idle_timeout, theirs.idle_timeout),
         remember=_later(mine.remember, base.remember, theirs.remember),
         principal=_later(mine.principal, base.principal, theirs.principal),
+        since=_later(mine.since, base.since, theirs.since),
+        label=_later(mine.label, base.label, theirs.label),
     )
 
 

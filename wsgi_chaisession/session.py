@@ -21,6 +21,9 @@ D = TypeVar("D")
 _ATOMS = frozenset({str, bytes, int, float, bool, type(None), datetime, timedelta})
 
 
+MAX_LABEL = 200  # characters
+
+
 class Status(StrEnum):
     UNLOADED = "unloaded"
     CLEAN = "clean"
@@ -32,7 +35,8 @@ class Status(StrEnum):
 class Stored:
     """A row as this request last saw it."""
 
-    token: str
+    key: str
+    token: str | None  # None when the row was met by its key alone
     data: bytes
     expiry: datetime
     remember: bool
@@ -47,7 +51,7 @@ class Draft:
     origin: Stored | None = None  # as loaded: what the client's cookie says
     stored: Stored | None = None  # as now in the store
     token: str | None = None  # under which it is, or will be, stored
-    obsolete: list[str] = field(default_factory=list[str])  # tokens to delete after a commit
+    obsolete: list[str] = field(default_factory=list[str])  # keys to delete after a commit
     suspect: bool = False  # set, or handed out mutable: compare before believing it clean
     gone: bool = False  # destroyed elsewhere while this request ran
 
@@ -63,7 +67,8 @@ class Keeper(Protocol):
     def open(self, token: str | None) -> Draft: ...
     def changed(self, draft: Draft) -> bool: ...
     def save(self, draft: Draft) -> None: ...
-    def discard(self, token: str) -> None: ...
+    def discard(self, key: str) -> None: ...
+    def discard_others(self, principal: str, key: str | None) -> int: ...
 
 
 class Session(MutableMapping[str, Any]):
@@ -73,10 +78,12 @@ class Session(MutableMapping[str, Any]):
     (``session["cart"].append(x)``) need no flag. An empty new session is never stored.
     """
 
-    def __init__(self, keeper: Keeper, read_token: Callable[[], str | None]) -> None:
+    def __init__(
+        self, keeper: Keeper, read_token: Callable[[], str | None], draft: Draft | None = None
+    ) -> None:
         self._keeper = keeper
         self._read_token = read_token
-        self._draft: Draft | None = None
+        self._draft = draft
         self._failure: StoreError | None = None
         self._destroyed = False
         self._sealed = False
@@ -111,7 +118,12 @@ class Session(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         """Names the session, shows neither its token nor its values."""
         token = self._draft.token if self._draft else None
-        name = tokens.label(tokens.hash_token(token)) if token else "unsaved"
+        key = (
+            tokens.hash_token(token)
+            if token
+            else self._draft and self._draft.stored and self._draft.stored.key
+        )
+        name = tokens.label(key) if key else "unsaved"
         return f"<Session {name} {'unloaded' if self._draft is None else 'loaded'}>"
 
     @overload
@@ -121,9 +133,16 @@ class Session(MutableMapping[str, Any]):
     def get_as(self, key: str, kind: type[T], default: Any = None) -> Any:
         """The value if it is there and a *kind*, else *default*. True is no int here."""
         value = self.get(key)
-        if isinstance(value, kind) and (type(value) is not bool or kind in (bool, object)):
-            return value
-        return default
+        return value if _is_a(value, kind) else default
+
+    @overload
+    def pop_as(self, key: str, kind: type[T]) -> T | None: ...
+    @overload
+    def pop_as(self, key: str, kind: type[T], default: D) -> T | D: ...
+    def pop_as(self, key: str, kind: type[T], default: Any = None) -> Any:
+        """As get_as, and the key is gone afterwards, whatever its type was."""
+        value = self.pop(key, None)
+        return value if _is_a(value, kind) else default
 
     # -- messages for the next page -------------------------------------------
 
@@ -152,8 +171,8 @@ class Session(MutableMapping[str, Any]):
 
     def destroy(self) -> None:
         """Delete the session from the store now. A later put starts a new one."""
-        for token in self._known_tokens():
-            self._guarded(self._keeper.discard, token)
+        for key in self._known_keys():
+            self._guarded(self._keeper.discard, key)
         self._draft = self._keeper.fresh()
         self._destroyed = True
 
@@ -169,7 +188,18 @@ class Session(MutableMapping[str, Any]):
         other = self._guarded(self._keeper.open, other_token)
         if other.stored is not None:
             self._absorb(self._change("merge()"), other.payload)
-            draft.obsolete.append(other_token)
+            draft.obsolete.append(other.stored.key)
+
+    def end_others(self) -> int:
+        """Log out everywhere except here: end this principal's other sessions, now.
+
+        Returns how many ended; none without a principal. Call it after a change of
+        password, together with renew_token().
+        """
+        principal = self.principal
+        if principal is None:
+            return 0
+        return self._guarded(lambda who: self._keeper.discard_others(who, self.key), principal)
 
     def commit(self) -> None:
         """Store the changes now instead of when the headers leave."""
@@ -186,6 +216,12 @@ class Session(MutableMapping[str, Any]):
     def token(self) -> str | None:
         """The client's token; None until a new session is committed or renewed."""
         return self._load().token
+
+    @property
+    def key(self) -> str | None:
+        """What the store knows the session by: shown to a person, it opens nothing."""
+        stored = self._load().stored
+        return stored.key if stored else None
 
     @property
     def new(self) -> bool:
@@ -229,12 +265,26 @@ class Session(MutableMapping[str, Any]):
 
     @property
     def principal(self) -> str | None:
-        """Whose session this is; ``store.delete_principal`` ends all of a user's."""
+        """Whose session this is; all sessions of one principal can be listed and ended."""
         return self._load().payload.principal
 
     @principal.setter
     def principal(self, principal: str | None) -> None:
-        self._change("principal").payload.principal = principal or None
+        payload = self._change("principal").payload
+        if principal != payload.principal:
+            payload.since = self._keeper.now() if principal else None
+        payload.principal = principal or None
+
+    @property
+    def label(self) -> str:
+        """What the owner calls this session on a page of devices: "Firefox on Linux"."""
+        return self._load().payload.label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        if len(label) > MAX_LABEL:
+            raise ValueError(f"a label has at most {MAX_LABEL} characters, not {len(label)}")
+        self._change("label").payload.label = str(label)
 
     # -- for the middleware ----------------------------------------------------
 
@@ -295,13 +345,13 @@ class Session(MutableMapping[str, Any]):
                 "Call it before the first part of the body."
             )
 
-    def _known_tokens(self) -> set[str]:
+    def _known_keys(self) -> set[str]:
         draft = self._draft
-        known = {self._read_token()}
+        known = {self._read_token(), draft.token if draft else None}
+        keys = {tokens.hash_token(token) for token in known if token is not None}
         if draft is not None:
-            known |= {draft.token, *draft.obsolete}
-            known |= {stored.token for stored in (draft.origin, draft.stored) if stored}
-        return {token for token in known if token is not None}
+            keys |= {*draft.obsolete, *(row.key for row in (draft.origin, draft.stored) if row)}
+        return keys
 
     @staticmethod
     def _absorb(draft: Draft, other: Payload) -> None:
@@ -310,4 +360,10 @@ class Session(MutableMapping[str, Any]):
         mine.flashes.extend(other.flashes)
         mine.deadline = max(mine.deadline, other.deadline)
         mine.remember = mine.remember or other.remember
-        mine.principal = mine.principal or other.principal
+        if mine.principal is None:
+            mine.principal, mine.since = other.principal, other.since
+        mine.label = mine.label or other.label
+
+
+def _is_a(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and (type(value) is not bool or kind in (bool, object))

@@ -1,0 +1,55 @@
+"""TokenHeader: the session token in a request header, for clients that keep no cookies.
+
+An API client sends back what the response header gave it. No browser adds such a
+header by itself, so requests forged by other sites carry no session.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from .cookie import Header
+from .tokens import is_well_formed
+
+_valid_name = re.compile(r"[A-Za-z][A-Za-z0-9-]*").fullmatch
+_NOT_HTTP_ = ("Content-Type", "Content-Length")  # CGI keeps these two elsewhere
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenHeader:
+    """A transport: the same header takes the token to the client and back.
+
+    The response has it when the client must learn a new token; empty, the client
+    has to forget the one it has.
+    """
+
+    name: str = "Session-Token"
+    persist: bool = field(default=False, init=False)  # there is no place to tell an expiry
+    vary: str = field(init=False, repr=False)
+    _environ_key: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not _valid_name(self.name) or self.name.title() in _NOT_HTTP_:
+            raise ValueError(f"{self.name!r} cannot name a header of letters, digits and hyphens for a token")
+        object.__setattr__(self, "vary", self.name)
+        object.__setattr__(self, "_environ_key", "HTTP_" + self.name.upper().replace("-", "_"))
+
+    def read(self, environ: dict[str, Any]) -> str | None:
+        token: str = environ.get(self._environ_key, "").strip()
+        return token if is_well_formed(token) else None
+
+    def usable(self, environ: dict[str, Any]) -> bool:  # noqa: ARG002 - any client may keep a header
+        return True
+
+    def issue(
+        self,
+        environ: dict[str, Any],  # noqa: ARG002 - no attribute depends on it
+        token: str,
+        expires: datetime | None,  # noqa: ARG002 - as above
+        now: datetime,  # noqa: ARG002 - as above
+    ) -> Header:
+        return self.name, token
+
+    def withdraw(self, environ: dict[str, Any]) -> Header:  # noqa: ARG002 - as above
+        return self.name, ""
