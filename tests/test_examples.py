@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,26 +13,19 @@ import pytest
 import requests
 from webtest import TestApp
 
-from chaisql.cli import main as chaisql_main
-from examples.flask_app import create_app
 from wsgi_chaisession import ChaiStore, SessionMiddleware
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "db"
-    yield place
-    if place.is_dir():
-        chaisql_main(["stop", str(place)])
+def directory(shared_dir: Path) -> Path:
+    return shared_dir
 
 
 @pytest.fixture
-def store(directory: Path) -> Iterator[ChaiStore]:
-    store = ChaiStore(directory)
-    yield store
-    store.close()
+def store(chai_store: ChaiStore) -> ChaiStore:
+    return chai_store
 
 
 class Silent(WSGIRequestHandler):
@@ -85,31 +79,62 @@ def test_importing_hello_opens_and_creates_nothing(tmp_path: Path, monkeypatch: 
     assert len(source.splitlines()) <= 35
 
 
-def test_flask_counts_visits(store: ChaiStore) -> None:
-    browser = TestApp(create_app(store))
+FRAMEWORKS = ["bottle", "django", "falcon", "flask", "pyramid"]
+
+
+@pytest.fixture(params=FRAMEWORKS)
+def application(request: pytest.FixtureRequest, store: ChaiStore) -> Any:
+    """The same application in each framework, linted between itself and the server."""
+    create_app = import_module(f"examples.{request.param}_app").create_app
+    return validator(create_app(store))
+
+
+def test_a_framework_counts_visits(application: Any) -> None:
+    browser = TestApp(application)
     assert "this is visit 1" in browser.get("/").text
     assert "this is visit 2" in browser.get("/").text
+    assert "this is visit 1" in TestApp(application).get("/").text
 
 
-def test_flask_login_renews_the_token_keeps_the_values_and_flashes_once(store: ChaiStore) -> None:
-    browser = TestApp(create_app(store))
+def test_a_login_renews_the_token_keeps_the_values_and_flashes_once(application: Any) -> None:
+    browser = TestApp(application)
     browser.get("/")
     before = browser.cookies["session"]
-    page = browser.post("/login", {"name": "<Ada>"}).follow()
+    answer = browser.post("/login", {"name": "<Ada>"})
+    assert answer.status_int == 303
+    page = answer.follow()
     assert "Welcome, &lt;Ada&gt;." in page.text
     assert "Hello &lt;Ada&gt;, this is visit 2" in page.text
     assert browser.cookies["session"] != before
     assert "Welcome" not in browser.get("/").text
-    intruder = TestApp(create_app(store))
+    intruder = TestApp(application)
     intruder.set_cookie("session", before)
     assert "Hello stranger, this is visit 1" in intruder.get("/").text
 
 
-def test_flask_logout_ends_the_session(store: ChaiStore) -> None:
-    browser = TestApp(create_app(store))
+def test_a_logout_ends_the_session(application: Any) -> None:
+    browser = TestApp(application)
     browser.post("/login", {"name": "Ada"})
     token = browser.cookies["session"]
     browser.post("/logout")
     assert "session" not in browser.cookies
     browser.set_cookie("session", token)
     assert "Hello stranger, this is visit 1" in browser.get("/").text
+
+
+def test_a_framework_over_http(application: Any) -> None:
+    with make_server("127.0.0.1", 0, application, handler_class=Silent) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            with requests.Session() as browser:
+                browser.trust_env = False
+                assert "visit 1" in browser.get(url, timeout=30).text
+                assert (
+                    "Hello Ada, this is visit 2"
+                    in browser.post(f"{url}/login", {"name": "Ada"}, timeout=30).text
+                )
+        finally:
+            server.shutdown()
+            thread.join()
