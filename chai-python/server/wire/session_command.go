@@ -10,7 +10,7 @@ import (
 // forSession reports whether the session answers the statement itself.
 func forSession(v gate.Verb) bool {
 	switch v {
-	case gate.Begin, gate.Commit, gate.Rollback, gate.Set, gate.Reset, gate.Show, gate.Discard, gate.Deallocate:
+	case gate.Begin, gate.Commit, gate.Rollback, gate.Set, gate.Reset, gate.Show, gate.Discard, gate.Deallocate, gate.Maintain:
 		return true
 	}
 	return false
@@ -45,6 +45,11 @@ func (c *conn) sessionCommand(p *portal) error {
 		err = c.discardCommand(o.What)
 	case gate.DeallocateOption:
 		err = c.deallocateCommand(o.Name)
+	case gate.MaintenanceOption:
+		if p.result != nil { // its client fetches rows bit by bit
+			return nil
+		}
+		result.Rows, err = c.maintain(o, p.args)
 	}
 	p.started, p.result = true, result
 	return err
