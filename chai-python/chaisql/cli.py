@@ -9,20 +9,16 @@ import click
 import psycopg
 
 from chaisql.address import Address, choose_socket_dir, published_address
+from chaisql.cli_maintenance import COMMANDS, DIRECTORY, existing
 from chaisql.directory import prepare, resolve
+from chaisql.exits import FAILED, INTERRUPTED, NOT_RUNNING, TRY_LATER, USAGE, CommandError
 from chaisql.launch import command_line
 from chaisql.locate import find_server
 from chaisql.probe import Answer, Presence, ask
 from chaisql.process import end
 from chaisql.version import VERSION
 
-NOT_RUNNING, USAGE, NO_DIRECTORY, FAILED, TRY_LATER, INTERRUPTED = 3, 64, 66, 70, 75, 130
 SECONDS = click.FloatRange(min=0, min_open=True)
-DIRECTORY = click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-
-
-class NoDirectoryError(Exception):
-    """A command was given a directory that does not exist."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,9 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.UsageError as error:
         return _complain(error.format_message(), USAGE)
     except click.Abort:
-        return INTERRUPTED
-    except NoDirectoryError as error:
-        return _complain(str(error), NO_DIRECTORY)
+        return _complain("interrupted", INTERRUPTED)
+    except CommandError as error:
+        return _complain(error.message, error.code)
     except (OSError, psycopg.Error) as error:
         return _complain(str(error), FAILED)
 
@@ -46,11 +42,16 @@ def _complain(message: str, code: int) -> int:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Look after the server of a Chai database directory.
+    """Look after a Chai database directory and its server.
 
-    Exit codes: 0 done, 3 no server runs, 64 wrong usage, 66 no such directory, 70 failed, 75 not done in
-    time. `serve` ends with the server's own, which `chaisqld --help` lists.
+    Exit codes: 0 done, 3 no server runs, 64 wrong usage, 65 not a chaisqld database or damaged, 66 no such
+    directory, 70 failed, 73 a directory cannot be made, read or written, 75 held by another process or not
+    done in time: try later, 130 interrupted.
     """
+
+
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 @cli.command(short_help="Serve a directory in the foreground.")
@@ -122,10 +123,7 @@ def version() -> None:
 
 
 def _look(directory: Path) -> tuple[Address, Answer]:
-    place = resolve(str(directory))
-    if not place.is_dir():
-        raise NoDirectoryError(f"there is no directory {place}")
-    address = published_address(place)
+    address = published_address(existing(directory))
     return address, ask(address)
 
 

@@ -7,10 +7,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
+import chaisql
 from chaisql.address import published_address
 from chaisql.probe import ask
 from chaisql.process import end
@@ -85,3 +87,26 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], P
         return path
 
     return write
+
+
+def fill(connection: psycopg.Connection[Any]) -> None:
+    connection.execute("CREATE TABLE notes (id BIGINT PRIMARY KEY, body TEXT NOT NULL)")
+    connection.execute("CREATE INDEX notes_body ON notes (body)")
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO notes VALUES (%s, %s)", [(i, f"note {i}") for i in range(100)])
+
+
+@pytest.fixture
+def served(directory: Path) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to a served database with a hundred rows."""
+    with chaisql.Server(directory) as server, server.connect(autocommit=True) as connection:
+        fill(connection)
+        yield connection
+
+
+@pytest.fixture
+def unserved(directory: Path) -> Path:
+    """A database with a hundred rows that nobody serves."""
+    with chaisql.Server(directory) as server, server.connect(autocommit=True) as connection:
+        fill(connection)
+    return directory

@@ -1,0 +1,85 @@
+"""Let `chaisqld` work on a directory that nobody serves, as a child that tells how far it is."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+from chaisql.exits import FAILED, CommandError
+from chaisql.locate import find_server
+from chaisql.progress import Listener, read_event
+
+# How long a child that was told to end may take to remove what it half made.
+ENDING_SECONDS = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """How it went: *result* is the child's report, *message* its complaint in one line."""
+
+    code: int
+    result: dict[str, Any] | None
+    message: str
+
+
+def run(arguments: Sequence[str], *, progress: Listener) -> Finished:
+    """Run `chaisqld` with *arguments* and hand its progress on."""
+    argv = [find_server(), *arguments]
+    with tempfile.TemporaryFile("w+", errors="replace") as complaints:
+        try:
+            process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, text=True
+            )
+        except OSError as error:
+            raise CommandError(f"cannot run {argv[0]}: {error.strerror}") from error
+        with process:
+            result = _follow(process, progress)
+        complaints.seek(0)
+        return Finished(
+            code=_code(process.returncode), result=result, message=_message(complaints, process.returncode)
+        )
+
+
+def _follow(process: "subprocess.Popen[str]", progress: Listener) -> dict[str, Any] | None:
+    """Read what it prints until it ends; when we are interrupted, it is too."""
+    assert process.stdout is not None  # noqa: S101 - for the type checkers
+    result = None
+    try:
+        for line in process.stdout:
+            if event := read_event(line):
+                progress(*event)
+            else:
+                result = _read_result(line) or result
+    except BaseException:
+        _end(process)
+        raise
+    return result
+
+
+def _read_result(line: str) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(line)["result"])
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    process.terminate()
+    try:
+        process.wait(ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _code(returncode: int) -> int:
+    """The child's exit code; those that no program of ours chooses are failures."""
+    return returncode if returncode == 0 or 64 <= returncode <= 78 else FAILED
+
+
+def _message(complaints: IO[str], returncode: int) -> str:
+    lines = complaints.read().splitlines()
+    if returncode < 0:
+        return f"chaisqld was killed by signal {-returncode}"
+    return lines[-1].removeprefix("chaisqld: ") if lines else f"chaisqld ended with exit code {returncode}"
