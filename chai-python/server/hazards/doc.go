@@ -10,6 +10,6 @@
 // else of this module is imported either, so that the directory can be copied
 // next to any checkout of Chai and run there.
 //
-//	go test ./hazards                        about twenty seconds
+//	go test ./hazards                        less than half a minute
 //	CHAI_HAZARDS=all go test -v ./hazards    the slow ones as well
 package hazards

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -31,8 +32,8 @@ func TestDocumentShowsTheseTests(t *testing.T) {
 			t.Errorf("%s shows a program that is not in a test:\n%s", document, program)
 		}
 	}
-	for _, name := range strings.FieldsFunc(string(text), func(r rune) bool { return strings.ContainsRune(" `,.()\n", r) }) {
-		if strings.HasPrefix(name, "Test") && len(name) > len("Tests") && !strings.Contains(tests, "func "+name+"(") {
+	for _, name := range regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(text), -1) {
+		if !strings.Contains(tests, "func "+name+"(") {
 			t.Errorf("%s names %s, which is not here", document, name)
 		}
 	}
