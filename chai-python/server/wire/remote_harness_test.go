@@ -2,93 +2,16 @@ package wire
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
+
+	"chaisqld/wire/testca"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
 )
-
-// authority is a certificate authority made for one test.
-type authority struct {
-	t    testing.TB
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	path string // of its certificate
-}
-
-func newAuthority(t testing.TB) *authority {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &authority{t: t, key: key, path: filepath.Join(t.TempDir(), "ca.crt")}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
-	}
-	a.cert = a.sign(template, template, key.Public())
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
-	if err := os.WriteFile(a.path, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-func (a *authority) sign(template, parent *x509.Certificate, key any) *x509.Certificate {
-	a.t.Helper()
-	raw, err := x509.CreateCertificate(rand.Reader, template, parent, key, a.key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(raw)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return cert
-}
-
-// issue makes a server's certificate for a host name.
-func (a *authority) issue(host string, notAfter time.Time) tls.Certificate {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	cert := a.sign(&x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
-		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: notAfter, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, a.cert, key.Public())
-	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
-}
-
-// selfSigned is a certificate whose kind has no channel binding.
-func selfSigned(t testing.TB) tls.Certificate {
-	t.Helper()
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	raw, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: private}
-}
 
 const (
 	testUser     = "alice"
@@ -107,7 +30,7 @@ func testVerifier(t testing.TB, password string) Verifier {
 // remoteServer is a server that listens on TCP as well.
 type remoteServer struct {
 	*testServer
-	authority *authority
+	authority *testca.Authority
 	address   string
 }
 
@@ -120,8 +43,8 @@ func startRemote(t testing.TB, o Options) *remoteServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &remoteServer{testServer: startServer(t, o, tcp.(*net.TCPListener)), authority: newAuthority(t), address: tcp.Addr().String()}
-	s.certify(s.authority.issue("localhost", time.Now().Add(time.Hour)))
+	s := &remoteServer{testServer: startServer(t, o, tcp.(*net.TCPListener)), authority: testca.New(t), address: tcp.Addr().String()}
+	s.certify(s.authority.Issue("localhost", time.Now().Add(time.Hour)))
 	return s
 }
 
@@ -139,7 +62,7 @@ func (s *remoteServer) certify(certificate tls.Certificate) {
 func (s *remoteServer) dsn(settings string) string {
 	_, port, _ := net.SplitHostPort(s.address)
 	return "host=localhost hostaddr=127.0.0.1 port=" + port + " user=" + testUser + " password='" + testPassword +
-		"' dbname=chai sslmode=verify-full sslrootcert=" + s.authority.path + " connect_timeout=10 " + settings
+		"' dbname=chai sslmode=verify-full sslrootcert=" + s.authority.Path + " connect_timeout=10 " + settings
 }
 
 func (s *remoteServer) pgx(t testing.TB, settings string) (*pgx.Conn, error) {
@@ -194,10 +117,8 @@ func (s *remoteServer) overTLS(t testing.TB) *client {
 	return c
 }
 
-func (c *client) encrypt(a *authority, protocols ...string) error {
-	roots := x509.NewCertPool()
-	roots.AddCert(a.cert)
-	encrypted := tls.Client(c.nc, &tls.Config{RootCAs: roots, ServerName: "localhost", NextProtos: protocols})
+func (c *client) encrypt(a *testca.Authority, protocols ...string) error {
+	encrypted := tls.Client(c.nc, &tls.Config{RootCAs: a.Pool(), ServerName: "localhost", NextProtos: protocols})
 	if err := encrypted.Handshake(); err != nil {
 		return err
 	}

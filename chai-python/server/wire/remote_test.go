@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"chaisqld/wire/testca"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -59,22 +61,22 @@ func TestRemoteRefusals(t *testing.T) {
 
 func TestRemoteCertificates(t *testing.T) {
 	s := startRemote(t, Options{})
-	s.certify(s.authority.issue("localhost", time.Now().Add(-time.Hour)))
+	s.certify(s.authority.Issue("localhost", time.Now().Add(-time.Hour)))
 	if _, err := s.pgx(t, ""); err == nil || !strings.Contains(err.Error(), "expired") {
 		t.Errorf("an expired certificate: %v", err)
 	}
-	s.certify(newAuthority(t).issue("localhost", time.Now().Add(time.Hour)))
+	s.certify(testca.New(t).Issue("localhost", time.Now().Add(time.Hour)))
 	if _, err := s.pgx(t, ""); err == nil || !strings.Contains(err.Error(), "unknown authority") {
 		t.Errorf("somebody else's certificate: %v", err)
 	}
-	s.certify(selfSigned(t))
+	s.certify(testca.WithoutBinding(t))
 	if _, err := s.pgx(t, "sslmode=require sslrootcert=''"); err != nil {
 		t.Errorf("a certificate without channel binding: %v", err)
 	}
 	if _, err := s.pgx(t, "sslmode=require sslrootcert='' channel_binding=require"); err == nil || !strings.Contains(err.Error(), "channel binding") {
 		t.Errorf("channel binding where there is none: %v", err)
 	}
-	s.certify(s.authority.issue("localhost", time.Now().Add(time.Hour)))
+	s.certify(s.authority.Issue("localhost", time.Now().Add(time.Hour)))
 	if _, err := s.pgx(t, "channel_binding=require"); err != nil {
 		t.Errorf("the new certificate: %v", err)
 	}
@@ -121,7 +123,7 @@ func TestRemotePsql(t *testing.T) {
 		"unknown user":    {"user=mallory", `password authentication failed for user "mallory"`},
 		"no TLS":          {"sslmode=disable", "connections over TCP with TLS only"},
 		"wrong host":      {"host=other.example", "does not match host name"},
-		"wrong authority": {"sslrootcert=" + newAuthority(t).path, "certificate verify failed"},
+		"wrong authority": {"sslrootcert=" + testca.New(t).Path, "certificate verify failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -220,7 +222,7 @@ func TestRemoteShutdown(t *testing.T) {
 }
 
 func TestAccessIsChecked(t *testing.T) {
-	certificate := selfSigned(t)
+	certificate := testca.WithoutBinding(t)
 	users := map[string]Verifier{testUser: testVerifier(t, "x")}
 	for name, test := range map[string]struct {
 		certificate tls.Certificate
