@@ -7,6 +7,7 @@ neither used nor closed there, nor collected, since closing would end it for bot
 """
 
 import os
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from math import inf
@@ -15,6 +16,7 @@ from time import monotonic
 from typing import Any, Self, TypeVar, cast
 
 import psycopg
+from psycopg import waiting
 from psycopg.pq import TransactionStatus
 
 T = TypeVar("T")
@@ -48,7 +50,20 @@ class Connection(psycopg.Connection[Any]):
         *args: Any,
         **options: Any,
     ) -> T:
-        return super().wait(self._watch(gen), min(interval, _LOOK_SECONDS), *args, **options)
+        pause = min(interval, _LOOK_SECONDS)
+        if _greenlets_wait():
+            return self._wait_for_turn(gen, pause)
+        return super().wait(self._watch(gen), pause, *args, **options)
+
+    def _wait_for_turn(self, gen: Generator[Any, Any, T], pause: float) -> T:
+        """Let other greenlets run, also where psycopg was imported before gevent's patches."""
+        try:
+            return waiting.wait_select(self._watch(gen), self.pgconn.socket, pause)
+        except Exception:
+            raise
+        except BaseException:  # the greenlet is being killed: nobody will read the answer
+            self.close()
+            raise
 
     def _watch(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
         """Pass *gen* through, looking at the clock whenever nothing is ready."""
@@ -66,6 +81,12 @@ class Connection(psycopg.Connection[Any]):
     @property
     def reusable(self) -> bool:
         return not self.closed and self.pgconn.transaction_status == TransactionStatus.IDLE
+
+
+def _greenlets_wait() -> bool:
+    """Whether gevent has replaced select; a preloading server does that after importing us."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("select"))
 
 
 class Pool:

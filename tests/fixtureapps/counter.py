@@ -14,6 +14,9 @@ store.create_schema()
 
 
 def visit(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    if environ["PATH_INFO"] == "/plain":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"no session was touched"]
     session = environ["chaisession.session"]
     session["visits"] = session.get("visits", 0) + 1
     start_response("200 OK", [("Content-Type", "text/plain")])
