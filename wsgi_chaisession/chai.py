@@ -9,8 +9,9 @@ over a column of few distinct values is slow to delete from in Chai.
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString, Self, TypeVar
+from uuid import uuid4
 
 import psycopg
 
@@ -32,6 +33,9 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS session_reaper
     (name TEXT PRIMARY KEY, finished TIMESTAMP NOT NULL, runs BIGINT NOT NULL,
     deleted BIGINT NOT NULL, last_deleted BIGINT NOT NULL, seconds DOUBLE PRECISION NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS session_reaper_runs
+    (id TEXT PRIMARY KEY, finished TIMESTAMP NOT NULL, pace DOUBLE PRECISION)""",
+    "CREATE INDEX IF NOT EXISTS idx_session_reaper_runs_finished ON session_reaper_runs (finished)",
 )
 
 _FIND = "SELECT data, expiry FROM sessions WHERE token = %(key)b AND expiry > now()"
@@ -74,17 +78,28 @@ _ENTRIES = (
     " ORDER BY id LIMIT %(page)b"
 )
 
-_RUN_UPDATE = (
-    "UPDATE session_reaper SET finished = %(finished)b, runs = runs + 1, deleted = deleted + %(deleted)b,"
-    " last_deleted = %(deleted)b, seconds = %(seconds)b WHERE name = 'reaper' AND finished < %(finished)b"
+_OLDEST = "SELECT now(), expiry FROM sessions WHERE expiry < now() ORDER BY expiry LIMIT 1"
+
+# A run enters under an id of its own before it is added, so that a repeat adds nothing. Only the store's
+# clock is read: reapers on several hosts need not agree about the time.
+_RUN_ENTER = (
+    "INSERT INTO session_reaper_runs (id, finished, pace) VALUES (%(id)b, now(), %(interval)b)"
+    " ON CONFLICT (id) DO NOTHING"
 )
-_RUN_INSERT = (
+_RUN_ADD = (
     "INSERT INTO session_reaper (name, finished, runs, deleted, last_deleted, seconds)"
-    " VALUES ('reaper', %(finished)b, 1, %(deleted)b, %(deleted)b, %(seconds)b) ON CONFLICT (name) DO NOTHING"
+    " VALUES ('reaper', now(), 1, %(deleted)b, %(deleted)b, %(seconds)b) ON CONFLICT (name) DO UPDATE"
+    " SET finished = EXCLUDED.finished, runs = session_reaper.runs + 1,"
+    " deleted = session_reaper.deleted + EXCLUDED.deleted, last_deleted = EXCLUDED.last_deleted,"
+    " seconds = EXCLUDED.seconds"
 )
+_RUN_NOW = "SELECT now()"
+_RUN_FORGET = "DELETE FROM session_reaper_runs WHERE finished < %(until)b"
 _RUN_STATUS = (
-    "SELECT finished, runs, deleted, last_deleted, seconds FROM session_reaper WHERE name = 'reaper'"
+    "SELECT now(), finished, runs, deleted, last_deleted, seconds FROM session_reaper WHERE name = 'reaper'"
 )
+_RUN_LAST = "SELECT pace FROM session_reaper_runs ORDER BY finished DESC LIMIT 1"
+_RUN_KEPT = timedelta(minutes=10)  # beyond the longest time for which a call is repeated
 
 _PRINCIPAL_PAGE = 500
 _DELETE_PAGE = 50  # sessions in one transaction: short enough for other writers
@@ -195,15 +210,24 @@ class ChaiStore:
 
     # -- the reaper's log ------------------------------------------------------
 
-    def record_reaper_run(self, deleted: int, seconds: float) -> None:
-        run = {"deleted": deleted, "seconds": seconds, "finished": _naive(datetime.now(UTC))}
-        # A repeat of a run that landed finds its own time and adds nothing.
-        if not self._count(_RUN_UPDATE, run):
-            self._count(_RUN_INSERT, run)
+    def record_reaper_run(self, deleted: int, seconds: float, *, interval: float | None = None) -> None:
+        run = {"id": uuid4().hex, "deleted": deleted, "seconds": seconds, "interval": interval}
+        repeated = _RUN_KEPT + timedelta(seconds=self.timeout)
+        self._call(lambda connection: _record_run(connection, run, repeated))
 
     def reaper_status(self) -> ReaperStatus | None:
         rows = self._rows(_RUN_STATUS, {})
-        return ReaperStatus(_aware(rows[0][0]), *rows[0][1:]) if rows else None
+        if not rows:
+            return None
+        now, finished, runs, deleted, last_deleted, seconds = rows[0]
+        last = self._rows(_RUN_LAST, {})
+        age = (now - _aware(finished)).total_seconds()
+        interval = last[0][0] if last else None
+        return ReaperStatus(_aware(finished), runs, deleted, last_deleted, seconds, interval, age)
+
+    def reaper_lag(self) -> float:
+        rows = self._rows(_OLDEST, {})
+        return (rows[0][0] - _aware(rows[0][1])).total_seconds() if rows else 0.0
 
     # -- calls -----------------------------------------------------------------
 
@@ -269,6 +293,15 @@ def _delete(connection: Connection, keys: Iterable[str]) -> int:
             sessions.append(_execute(connection, _DELETE, {"key": key}))
             _execute(connection, _ENTRY_DELETE, {"key": key})
     return sum(cursor.rowcount for cursor in sessions)
+
+
+def _record_run(connection: Connection, run: Mapping[str, Any], repeated: timedelta) -> None:
+    with connection.transaction():
+        if not _execute(connection, _RUN_ENTER, run).rowcount:
+            return  # an earlier try has landed, its answer was lost
+        _execute(connection, _RUN_ADD, run)
+        now = _execute(connection, _RUN_NOW, {}).fetchall()[0][0]
+        _execute(connection, _RUN_FORGET, {"until": _naive(now - repeated)})
 
 
 def _naive(moment: datetime) -> datetime:

@@ -36,6 +36,8 @@ class ReaperStatus:
     deleted: int  # by all runs together
     last_deleted: int
     seconds: float  # that the last run took
+    interval: float | None = None  # seconds from the last run to the next, where its reaper keeps running
+    age: float = 0.0  # seconds since the last run, by the store's clock
 
 
 class Store(Protocol):
@@ -117,10 +119,14 @@ class Store(Protocol):
 class ReaperLog(Protocol):
     """A store that remembers the reaper's runs beside the sessions; optional."""
 
-    def record_reaper_run(self, deleted: int, seconds: float) -> None:
-        """Add one finished run to the totals."""
+    def record_reaper_run(self, deleted: int, seconds: float, *, interval: float | None = None) -> None:
+        """Add one finished run to the totals, once, whatever the clocks of several reapers say."""
         ...
 
     def reaper_status(self) -> ReaperStatus | None:
         """The totals, or None before the first run."""
+        ...
+
+    def reaper_lag(self) -> float:
+        """How many seconds ago the oldest session that is still there expired; 0 when none has."""
         ...

@@ -4,12 +4,14 @@ MemoryStore keeps the whole contract of Store, so a test that passes on it passe
 on ChaiStore. It belongs to one process and forgets everything with it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from threading import RLock
-from typing import Self
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
+from .errors import StoreUnavailable
 from .store import ReaperStatus, Record
 from .tokens import hash_text
 
@@ -27,6 +29,29 @@ class Clock:
         self.now += by
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_SCRIPTABLE: set[str] = set()
+
+
+def _scripted(
+    method: "Callable[Concatenate[MemoryStore, P], R]",
+) -> "Callable[Concatenate[MemoryStore, P], R]":
+    """A method of the contract, with what the test scripted to happen around it."""
+    name = method.__name__
+    _SCRIPTABLE.add(name)
+
+    @wraps(method)
+    def run(self: "MemoryStore", /, *args: P.args, **options: P.kwargs) -> R:
+        self._run("before", name)
+        result = method(self, *args, **options)
+        self._run("after", name)
+        return result
+
+    return run
+
+
 class MemoryStore:
     """The Store contract over dictionaries; *clock* decides what has expired."""
 
@@ -36,15 +61,56 @@ class MemoryStore:
         self._rows: dict[str, Record] = {}
         self._principals: dict[str, str] = {}  # key → hashed principal
         self._reaper: ReaperStatus | None = None
+        self._script: dict[tuple[str, str], list[Callable[[], None]]] = {}
+
+    # -- what shall happen -----------------------------------------------------
+
+    def before_next(self, method: str, action: Callable[[], None]) -> None:
+        """Run *action* when *method* is next called, before it does its work.
+
+        Whatever happens in between happens in *action*: another request to its
+        end, a wait for another thread, an exception. Scripts of one method run in
+        the order given, one for each call.
+        """
+        self._schedule("before", method, action)
+
+    def after_next(self, method: str, action: Callable[[], None]) -> None:
+        """As before_next, but when the work is done and its answer not yet given."""
+        self._schedule("after", method, action)
+
+    def fail_next(self, method: str, *, landed: bool = False, error: Exception | None = None) -> None:
+        """Let the next call of *method* fail; *landed*: it did its work, the answer got lost."""
+        failure = error or StoreUnavailable(f"{method} fails, as the test wants it")
+
+        def fail() -> None:
+            raise failure
+
+        self._schedule("after" if landed else "before", method, fail)
+
+    def _schedule(self, when: str, method: str, action: Callable[[], None]) -> None:
+        if method not in _SCRIPTABLE:
+            raise ValueError(f"{method!r} is not one of {', '.join(sorted(_SCRIPTABLE))}")
+        with self._lock:
+            self._script.setdefault((when, method), []).append(action)
+
+    def _run(self, when: str, method: str) -> None:
+        with self._lock:
+            waiting = self._script.get((when, method))
+            action = waiting.pop(0) if waiting else None
+        if action is not None:  # without the lock: it may use this store
+            action()
+
+    # -- the contract ----------------------------------------------------------
 
     def with_timeout(self, seconds: float) -> Self:  # noqa: ARG002 - memory never waits
         return self
 
+    @_scripted
     def find(self, key: str) -> Record | None:
         with self._lock:
-            record = self._rows.get(key)
-            return record if record and record.expiry > self.clock() else None
+            return self._active(key)
 
+    @_scripted
     def insert(self, key: str, data: bytes, expiry: datetime, *, principal: str | None = None) -> bool:
         with self._lock:
             if key in self._rows:
@@ -52,6 +118,7 @@ class MemoryStore:
             self._put(key, Record(data, expiry), principal)
             return True
 
+    @_scripted
     def replace(
         self,
         key: str,
@@ -62,63 +129,69 @@ class MemoryStore:
         principal: str | None = None,
     ) -> bool:
         with self._lock:
-            record = self.find(key)
+            record = self._active(key)
             if record is None or record.data != old_data:
                 return False
             self._put(key, Record(data, expiry), principal)
             return True
 
+    @_scripted
     def touch(self, key: str, expiry: datetime, *, principal: str | None = None) -> bool:
         with self._lock:
-            record = self.find(key)
+            record = self._active(key)
             if record is None:
                 return False
             later = max(record.expiry, expiry)
             self._put(key, replace(record, expiry=later), principal)
             return True
 
+    @_scripted
     def commit(self, key: str, data: bytes, expiry: datetime) -> None:
         with self._lock:
             self._put(key, Record(data, expiry), None)
 
+    @_scripted
     def delete(self, key: str) -> bool:
         with self._lock:
-            self._principals.pop(key, None)
-            return self._rows.pop(key, None) is not None
+            return self._drop(key)
 
+    @_scripted
     def all(self, page: int = 1000) -> Iterator[tuple[str, Record]]:  # noqa: ARG002 - as above
         with self._lock:
             keys = sorted(self._rows)
         for key in keys:
-            record = self.find(key)
+            record = self._active(key)
             if record is not None:
                 yield key, record
 
+    @_scripted
     def find_principal(self, principal: str) -> list[str]:
-        hashed = hash_text(principal)
         with self._lock:
-            owned = [key for key, owner in self._principals.items() if owner == hashed]
-            return sorted(key for key in owned if self.find(key))
+            return self._owned(principal)
 
+    @_scripted
     def delete_principal(self, principal: str, except_key: str | None = None) -> int:
         with self._lock:
-            keys = [key for key in self.find_principal(principal) if key != except_key]
-            return sum(self.delete(key) for key in keys)
+            keys = [key for key in self._owned(principal) if key != except_key]
+            return sum(self._drop(key) for key in keys)
 
+    @_scripted
     def delete_expired(self, limit: int, now: datetime | None = None) -> int:
         with self._lock:
             moment = now or self.clock()
             rows = sorted(self._rows.items(), key=lambda row: row[1].expiry)
             expired = [key for key, record in rows if record.expiry < moment][:limit]
-            return sum(self.delete(key) for key in expired)
+            return sum(self._drop(key) for key in expired)
 
+    @_scripted
     def count(self) -> int:
         with self._lock:
-            return sum(record.expiry > self.clock() for record in self._rows.values())
+            return sum(1 for key in self._rows if self._active(key))
 
+    @_scripted
     def count_expired(self) -> int:
         with self._lock:
-            return len(self._rows) - self.count()
+            return sum(1 for key in self._rows if not self._active(key))
 
     def create_schema(self) -> None:
         """Nothing to create."""
@@ -126,14 +199,37 @@ class MemoryStore:
     def close(self) -> None:
         """Nothing to free."""
 
-    def record_reaper_run(self, deleted: int, seconds: float) -> None:
+    def record_reaper_run(self, deleted: int, seconds: float, *, interval: float | None = None) -> None:
         with self._lock:
             last = self._reaper
             runs, total = (last.runs, last.deleted) if last else (0, 0)
-            self._reaper = ReaperStatus(self.clock(), runs + 1, total + deleted, deleted, seconds)
+            self._reaper = ReaperStatus(
+                self.clock(), runs + 1, total + deleted, deleted, seconds, interval=interval
+            )
 
     def reaper_status(self) -> ReaperStatus | None:
-        return self._reaper
+        with self._lock:
+            last = self._reaper
+            return last and replace(last, age=(self.clock() - last.finished).total_seconds())
+
+    def reaper_lag(self) -> float:
+        with self._lock:
+            now = self.clock()
+            ages = [(now - record.expiry).total_seconds() for record in self._rows.values()]
+            return max([0.0, *ages])
+
+    def _active(self, key: str) -> Record | None:
+        record = self._rows.get(key)
+        return record if record and record.expiry > self.clock() else None
+
+    def _owned(self, principal: str) -> list[str]:
+        hashed = hash_text(principal)
+        owned = [key for key, owner in self._principals.items() if owner == hashed]
+        return sorted(key for key in owned if self._active(key))
+
+    def _drop(self, key: str) -> bool:
+        self._principals.pop(key, None)
+        return self._rows.pop(key, None) is not None
 
     def _put(self, key: str, record: Record, principal: str | None) -> None:
         self._rows[key] = replace(record, expiry=record.expiry.astimezone(UTC))
