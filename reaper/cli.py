@@ -6,67 +6,38 @@ import json
 import logging
 import signal
 from collections.abc import Callable, Generator, Sequence
-from functools import partial, reduce
+from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
 
-from reaper.durations import duration, positive_duration
-from reaper.loop import Reaper
+from reaper.install import install
+from reaper.loop import Count, Reaper, Run
+from reaper.options import Reloadable, configurable, read_again
+from reaper.pacing import Pace
+from reaper.status import status
 from reaper.stop import Stop
+from reaper.store import Observer
 from reaper.supervise import Supervisor
 from wsgi_chaisession.cli import (
     EXIT_CODES,
     ConfigurationError,
+    Exit,
     check_target,
     existing_store,
+    exit_code,
     run_program,
-    store_argument,
 )
-from wsgi_chaisession.errors import StoreUnavailable
+from wsgi_chaisession.errors import SessionError, StoreUnavailable
 
 PROGRAM = "chaisession-reaper"
 
+PRECEDENCE = """An option on the command line goes before the environment, that before --config, that before
+the default."""
 
-def _option(*names: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare an option that the environment can set too, as CHAISESSION_REAPER_<NAME>."""
-    variable = "CHAISESSION_REAPER_" + names[-1].lstrip("-").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, show_envvar=True, show_default=True, **settings)
-
-
-PACE = (
-    _option(
-        "--batch-rows", type=click.IntRange(1, 10_000), default=100, help="Most rows that one batch deletes."
-    ),
-    _option(
-        "--max-hold",
-        type=positive_duration,
-        metavar="DURATION",
-        default="10ms",
-        help="Longest time that a batch may keep the database's writer busy; batches shrink to it.",
-    ),
-    _option("--pause", type=duration, default="50ms", help="Pause between two batches."),
-    _option(
-        "--time-budget",
-        type=positive_duration,
-        metavar="DURATION",
-        default="1m",
-        help="Longest time that one run may take; the rest waits for the next.",
-    ),
-    _option(
-        "--timeout",
-        type=positive_duration,
-        metavar="DURATION",
-        default="30s",
-        help="Longest wait for the store, its start on demand included.",
-    ),
-    _option("-v", "--verbose", is_flag=True, help="Log every batch."),
-)
-
-
-def _paced(command: Callable[..., Any]) -> Callable[..., Any]:
-    return reduce(lambda wrapped, option: option(wrapped), reversed(PACE), command)
+log = logging.getLogger("reaper")
 
 
 @click.group(
@@ -81,48 +52,119 @@ def reaper() -> None:
     """
 
 
-@reaper.command(epilog=EXIT_CODES)
-@store_argument
-@_option(
-    "--interval",
-    type=duration,
-    default="5m",
-    help="Time from the end of a run to the next; 0 disables the reaper.",
-)
-@_paced
-def run(store: str, *, interval: float, verbose: bool, **pace: Any) -> None:
+@reaper.command(epilog=f"{PRECEDENCE}\n\n{EXIT_CODES}", cls=Reloadable)
+@configurable
+@click.pass_context
+def run(context: click.Context, /, *, store: str, interval: float, verbose: bool, **options: Any) -> None:
     """Delete expired sessions every INTERVAL until SIGTERM or SIGINT.
 
     A store that is down is tried again, with growing pauses, for as long as it takes. The batch under way is
-    finished before the program ends. systemd's Type=notify and WatchdogSec= are supported.
+    finished before the program ends. SIGHUP reads --config again and starts a run; a file with a fault is
+    told of and changes nothing. systemd's Type=notify and WatchdogSec= are supported.
     """
     _log_to_stderr(verbose=verbose)
     if interval == 0:
         click.echo(f"{PROGRAM}: disabled (--interval 0)", err=True)
         return
-    with _stopped_by_signals() as stop:
-        _reaper(store, stop, supervisor=Supervisor(), interval=interval, **pace).run()
+    stop, supervisor = Stop(), Supervisor()
+    reload = Reload(context, stop, supervisor)
+    with _handled({signal.SIGTERM: stop.set, signal.SIGINT: stop.set, signal.SIGHUP: reload.ask}):
+        _reaper(
+            store,
+            stop,
+            interval=interval,
+            supervisor=supervisor,
+            reload=reload.take,
+            hopeless=_hopeless,
+            **options,
+        ).run()
 
 
-@reaper.command(epilog=EXIT_CODES)
-@store_argument
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
-@click.option("--dry-run", is_flag=True, help="Delete nothing; say how many sessions have expired.")
-@_paced
-def once(store: str, *, as_json: bool, dry_run: bool, verbose: bool, **pace: Any) -> None:
+@reaper.command(epilog=f"{PRECEDENCE}\n\n{EXIT_CODES}", cls=Reloadable)
+@configurable
+def once(*, store: str, dry_run: bool, verbose: bool, interval: float, **options: Any) -> None:
     """Delete expired sessions now, print one summary line and end (for cron and timers)."""
+    del interval  # one file of options serves both commands
     _log_to_stderr(verbose=verbose)
-    if dry_run:
-        _print_waiting(store, as_json=as_json, timeout=pace["timeout"])
-        return
-    with _stopped_by_signals() as stop:
-        summary = _reaper(store, stop, **pace).run_once()
-    click.echo(json.dumps(dataclasses.asdict(summary)) if as_json else str(summary))
+    stop = Stop()
+    with _handled({signal.SIGTERM: stop.set, signal.SIGINT: stop.set}):
+        worker = _reaper(store, stop, **options)
+        worker.wait_jitter()
+        _echo(worker.count_once() if dry_run else worker.run_once(), as_json=options["as_json"])
 
 
-def _reaper(store: str, stop: Stop, *, timeout: float, **options: Any) -> Reaper:
+reaper.add_command(status)
+reaper.add_command(install)
+
+
+class Reload:
+    """Reads the options again when SIGHUP asked for it."""
+
+    def __init__(self, context: click.Context, stop: Stop, supervisor: Supervisor) -> None:
+        self._context = context
+        self._stop = stop
+        self._supervisor = supervisor
+        self._asked = False
+
+    def ask(self) -> None:
+        """For the signal handler."""
+        self._asked = True
+        self._stop.wake()
+
+    def take(self) -> Pace | None:
+        """Return the new pace; None when nobody asked, or when the new options cannot be used."""
+        if not self._asked:
+            return None
+        self._asked = False
+        self._supervisor.reloading()
+        try:
+            pace = self._read()
+        except ConfigurationError as error:
+            log.warning("the old settings stay: %s", error)
+            self._supervisor.ready(f"the old settings stay: {error}")
+            return None
+        log.info("new settings: %s", pace)
+        self._supervisor.ready("new settings were read")
+        return pace
+
+    def _read(self) -> Pace:
+        old, new = self._context.params, read_again(self._context)
+        fields = [field.name for field in dataclasses.fields(Pace)]
+        for name in new:
+            if name not in fields and new[name] != old[name]:
+                raise ConfigurationError(f"{name.replace('_', '-')} has changed, which takes a restart")
+        if new["interval"] == 0:
+            raise ConfigurationError("interval is 0: stop the service to disable it")
+        return Pace(**{name: new[name] for name in fields})
+
+
+def _reaper(
+    store: str, stop: Stop, *, timeout: float, metrics_file: Path | None, as_json: bool, **options: Any
+) -> Reaper:
+    observer = _metrics(metrics_file)
     sessions = existing_store(store, timeout=timeout)
-    return Reaper(sessions, stop=stop, before_run=partial(_still_there, store), **options)
+    if as_json:
+        options["report"] = partial(_echo, as_json=True)
+    return Reaper(sessions, stop=stop, before_run=partial(_still_there, store), observer=observer, **options)
+
+
+def _metrics(path: Path | None) -> Observer | None:
+    if path is None:
+        return None
+    try:
+        from reaper.metrics import MetricsFile  # noqa: PLC0415 - its library is optional
+    except ImportError as error:
+        raise ConfigurationError(
+            "--metrics-file needs prometheus-client: install wsgi-chaisession[metrics]"
+        ) from error
+    metrics = MetricsFile(path)
+    try:
+        metrics.check()
+    except OSError as error:
+        raise ConfigurationError(
+            f"metrics-file: {path} cannot be written: {error.strerror or error}"
+        ) from error
+    return metrics
 
 
 def _still_there(store: str) -> None:
@@ -133,28 +175,24 @@ def _still_there(store: str) -> None:
         raise StoreUnavailable(str(error)) from error
 
 
-def _print_waiting(store: str, *, as_json: bool, timeout: float) -> None:
-    sessions = existing_store(store, timeout=timeout)
-    try:
-        waiting = sessions.count_expired()
-    finally:
-        sessions.close()
-    click.echo(
-        json.dumps({"expired": waiting}) if as_json else f"{waiting} expired sessions would be deleted"
-    )
+def _hopeless(error: SessionError) -> bool:
+    return exit_code(error) is Exit.CONFIGURATION
+
+
+def _echo(outcome: Run | Count, *, as_json: bool) -> None:
+    click.echo(json.dumps(dataclasses.asdict(outcome)) if as_json else str(outcome))
 
 
 @contextlib.contextmanager
-def _stopped_by_signals() -> Generator[Stop, None, None]:
-    """Yield a stop request that SIGTERM and SIGINT set."""
-    stop = Stop()
+def _handled(handlers: dict[signal.Signals, Callable[[], None]]) -> Generator[None, None, None]:
+    """Call these for signals meanwhile."""
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+    def handle(number: int, _frame: FrameType | None) -> None:
+        handlers[signal.Signals(number)]()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, handle) for number in handlers}
     try:
-        yield stop
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -162,7 +200,8 @@ def _stopped_by_signals() -> Generator[Stop, None, None]:
 
 def _log_to_stderr(*, verbose: bool) -> None:
     logging.basicConfig(format="%(asctime)s reaper: %(message)s", level=logging.WARNING)
-    logging.getLogger("reaper").setLevel(logging.DEBUG if verbose else logging.INFO)
+    for name in ("reaper", "wsgi_chaisession.cli"):
+        logging.getLogger(name).setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

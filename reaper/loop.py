@@ -8,11 +8,11 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from typing import Any
 
-from reaper.pacing import Backoff, BatchSize
+from reaper.pacing import Backoff, BatchSize, Pace
 from reaper.stop import Stop, StopRequest
+from reaper.store import Observer, ReapableStore
 from reaper.supervise import Supervisor
 from wsgi_chaisession.errors import SessionError
 
@@ -20,14 +20,6 @@ log = logging.getLogger("reaper")
 
 FIRST_RETRY = 1.0  # seconds after the first failure
 LONGEST_RETRY = 60.0  # seconds; never longer than the interval either
-
-
-class ReapableStore(Protocol):
-    """The part of `wsgi_chaisession.Store` that the reaper uses."""
-
-    def delete_expired(self, limit: int, now: datetime | None = None) -> int: ...
-    def record_reaper_run(self, deleted: int, seconds: float) -> None: ...
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,42 +37,57 @@ class Run:
         return text if self.complete else f"{text}; more may be waiting"
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a run would have had to do."""
+
+    expired: int
+
+    def __str__(self) -> str:
+        return f"{self.expired} expired sessions would be deleted"
+
+
 class Reaper:
     """Deletes expired sessions from ``store``, once or every ``interval`` seconds.
 
     ``stop()`` may come from a signal handler or another thread, before, during or after a run: the batch
     under way is finished, nothing new is begun, and calling it when nothing runs is harmless.
+
+    :param pace: see `reaper.pacing.Pace`: interval, batch_rows, max_hold, pause, time_budget, jitter.
+    :param before_run: raises SessionError where a run makes no sense now.
+    :param hopeless: says whether an error before the first success will not pass by itself.
+    :param reload: returns a new pace when one was asked for; asked in every wait.
     """
 
     def __init__(
         self,
         store: ReapableStore,
         *,
-        interval: float = 300.0,  # seconds from the end of a run to the next
-        batch_rows: int = 100,  # most rows in one batch
-        max_hold: float = 0.010,  # seconds that one batch may keep the database's writer busy
-        pause: float = 0.050,  # seconds between batches
-        time_budget: float = 60.0,  # seconds for one run; the rest waits for the next
         clock: Callable[[], float] = time.monotonic,
-        before_run: Callable[[], None] = lambda: None,  # raises SessionError where a run makes no sense
+        before_run: Callable[[], None] = lambda: None,
+        hopeless: Callable[[SessionError], bool] = lambda _: False,
+        reload: Callable[[], Pace | None] = lambda: None,
+        report: Callable[[Run | Count], None] = lambda outcome: log.info("%s", outcome),
+        dry_run: bool = False,
         stop: StopRequest | None = None,
         supervisor: Supervisor | None = None,
+        observer: Observer | None = None,
         backoff: Backoff | None = None,
+        **pace: Any,
     ) -> None:
-        _check(interval=interval, batch_rows=batch_rows, max_hold=max_hold, time_budget=time_budget)
-        if pause < 0:
-            raise ValueError(f"pause is {pause}: it must not be negative")
         self._store = store
-        self._interval = interval
-        self._batch_rows = batch_rows
-        self._max_hold = max_hold
-        self._pause = pause
-        self._time_budget = time_budget
+        self._pace = Pace(**pace)
         self._clock = clock
         self._before_run = before_run
+        self._hopeless = hopeless
+        self._reload = reload
+        self._report = report
+        self._dry_run = dry_run
         self._stop = Stop() if stop is None else stop
         self._supervisor = Supervisor({}) if supervisor is None else supervisor
-        self._backoff = backoff or Backoff(first=FIRST_RETRY, most=min(interval, LONGEST_RETRY))
+        self._observer = Observer() if observer is None else observer
+        self._backoff = backoff or Backoff(first=FIRST_RETRY, most=min(self._pace.interval, LONGEST_RETRY))
+        self._succeeded = False
 
     def stop(self) -> None:
         """Ask for an end after the batch under way."""
@@ -91,38 +98,66 @@ class Reaper:
 
         Connections are closed so that a server that was started on demand may leave between runs.
         """
+        return self._one_run(None)
+
+    def count_once(self) -> Count:
+        """Delete nothing; count what has expired."""
         self._before_run()
         try:
-            run = self._reap()
-            self._store.record_reaper_run(run.deleted, run.seconds)
+            return Count(self._store.count_expired())
         finally:
             self._store.close()
-        return run
 
     def run(self) -> None:
         """Run until stopped; a store that fails is tried again, with growing pauses, without end."""
         self._supervisor.ready("starting the first run")
+        self.wait_jitter()
         while not self._stop.is_set():
             self._wait(self._attempt())
         self._supervisor.stopping()
 
+    def wait_jitter(self) -> None:
+        """Wait a random part of the jitter, for reapers that a clock starts all at once."""
+        if delay := self._pace.delay():
+            self._wait(delay)
+
+    def _one_run(self, interval: float | None) -> Run:
+        try:
+            self._before_run()
+            run = self._reap()
+            self._store.record_reaper_run(run.deleted, run.seconds, interval=interval)
+            self._observer.succeeded(self._store, run.complete)
+        except SessionError:
+            self._observer.failed()
+            raise
+        finally:
+            self._store.close()
+        return run
+
     def _attempt(self) -> float:
         """Run once; return the seconds to wait before the next time."""
         try:
-            run = self.run_once()
+            outcome = self.count_once() if self._dry_run else self._one_run(self._pace.interval)
         except SessionError as error:
-            delay = self._backoff.failed()
-            reason = " ".join(str(error).split())  # drivers quote several lines, a log has one
-            log.warning("the store failed: %s; next try in %.1f s", reason, delay)
-            self._supervisor.status(f"the store failed, next try in {delay:.1f} s: {reason}")
-            return delay
+            if not self._succeeded and self._hopeless(error):
+                raise
+            return self._failed(error)
+        self._succeeded = True
         self._backoff.succeeded()
-        log.info("%s", run)
-        self._supervisor.status(f"last run {run}")
-        return self._interval
+        self._report(outcome)
+        self._supervisor.status(f"last run {outcome}")
+        return self._pace.interval + self._pace.delay()
+
+    def _failed(self, error: SessionError) -> float:
+        delay = self._backoff.failed()
+        reason = " ".join(str(error).split())  # drivers quote several lines, a log has one
+        log.warning("the store failed: %s; next try in %.1f s", reason, delay)
+        self._supervisor.status(f"the store failed, next try in {delay:.1f} s: {reason}")
+        return delay
 
     def _reap(self) -> Run:
-        size = BatchSize(most=self._batch_rows, max_hold=self._max_hold)
+        pace = self._pace  # a reload is for the next run
+        size = BatchSize(most=pace.batch_rows, max_hold=pace.max_hold)
         began = self._clock()
         deleted = batches = 0
         complete = False
@@ -132,10 +167,10 @@ class Reaper:
             deleted += rows
             batches += 1
             complete = rows < limit
-            if self._clock() - began >= self._time_budget:
+            if self._clock() - began >= pace.time_budget:
                 break
             if not complete:
-                self._wait(self._pause)
+                self._wait(pace.pause)
         return Run(deleted, batches, self._clock() - began, complete)
 
     def _batch(self, limit: int, size: BatchSize) -> int:
@@ -147,22 +182,29 @@ class Reaper:
         return rows
 
     def _wait(self, seconds: float) -> None:
-        """Wait, stop early when asked to, and give the watchdog its signs of life meanwhile."""
+        """Wait, stop early when asked to, and give the watchdog its signs of life meanwhile.
+
+        They come from here and from nowhere else: after each batch and while there is nothing to do. A call
+        that hangs gives none. A reload ends the wait, so that the next run goes by the new settings.
+        """
         watchdog = self._supervisor.watchdog
         longest = seconds if watchdog is None else watchdog / 2
         until = self._clock() + seconds
         while not self._stop.is_set():
             self._supervisor.heartbeat()
+            if self._reloaded():
+                break
             left = until - self._clock()
             if left <= 0:
                 break
             self._stop.wait(min(left, longest))
 
-
-def _check(**positive: float) -> None:
-    for name, value in positive.items():
-        if value <= 0:
-            raise ValueError(f"{name} is {value}: it must be more than 0")
+    def _reloaded(self) -> bool:
+        pace = self._reload()
+        if pace is None:
+            return False
+        self._pace = pace
+        return True
 
 
 def _plural(count: int, one: str, many: str) -> str:

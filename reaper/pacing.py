@@ -3,6 +3,31 @@
 import math
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """The reaper's settings, checked."""
+
+    interval: float = 300.0  # seconds from the end of a run to the next
+    batch_rows: int = 100  # most rows in one batch
+    max_hold: float = 0.010  # seconds that one batch may keep the database's writer busy
+    pause: float = 0.050  # seconds between batches
+    time_budget: float = 60.0  # seconds for one run; the rest waits for the next
+    jitter: float = 0.0  # seconds at most that are added to the interval at random
+
+    def __post_init__(self) -> None:
+        for name in ("interval", "batch_rows", "max_hold", "time_budget"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be more than 0")
+        for name in ("pause", "jitter"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must not be negative")
+
+    def delay(self) -> float:
+        """Return the random part of one interval."""
+        return random.random() * self.jitter if self.jitter else 0.0  # noqa: S311 - nothing is secret here
 
 
 class BatchSize:

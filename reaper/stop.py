@@ -33,11 +33,16 @@ class Stop:
         return self._set
 
     def wait(self, timeout: float) -> bool:
-        """Wait until the stop is asked for, at most ``timeout`` seconds."""
+        """Wait until the stop is asked for or `wake` ends the wait, at most ``timeout`` seconds."""
         if not self._set:
             try:
                 self._wake.get(timeout=timeout)
             except queue.Empty:
                 return self._set
-            self._wake.put(None)  # for whoever else waits
-        return self._set
+            if self.is_set():
+                self._wake.put(None)  # for whoever else waits
+        return self.is_set()
+
+    def wake(self) -> None:
+        """End one wait early without asking for the stop; for signal handlers too."""
+        self._wake.put(None)

@@ -1,4 +1,4 @@
-"""Tell a supervisor such as systemd how the reaper is: READY, STATUS, WATCHDOG, STOPPING.
+"""Tell a supervisor such as systemd how the reaper is: READY, STATUS, WATCHDOG, RELOADING, STOPPING.
 
 The protocol is sd_notify(3): one datagram of ``NAME=value`` lines to the socket in ``NOTIFY_SOCKET``. The
 library found alive for it measures the watchdog with the wall clock, has no STOPPING and raises when the
@@ -7,6 +7,7 @@ supervisor's socket is gone; the few lines here need no dependency and never fai
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 
@@ -22,6 +23,11 @@ class Supervisor:
     def ready(self, status: str) -> None:
         """Say that the service is up."""
         self._send("READY=1", f"STATUS={status}")
+
+    def reloading(self) -> None:
+        """Say that new settings are being read; ``ready`` must follow."""
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._send("RELOADING=1", f"MONOTONIC_USEC={now}", "STATUS=reading the settings again")
 
     def status(self, status: str) -> None:
         """Replace the line that ``systemctl status`` shows; a sign of life as well."""

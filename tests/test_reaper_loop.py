@@ -11,6 +11,7 @@ from reaper.loop import Reaper
 from reaper.pacing import Backoff, BatchSize
 from reaper.supervise import Supervisor
 from wsgi_chaisession.errors import StoreUnavailable
+from wsgi_chaisession.store import ReaperStatus
 
 
 class Clock:
@@ -65,8 +66,17 @@ class Backlog:
         self.clock.now += self.fixed + rows * self.per_row
         return rows
 
-    def record_reaper_run(self, deleted: int, seconds: float) -> None:
+    def record_reaper_run(self, deleted: int, seconds: float, *, interval: float | None = None) -> None:
         self.runs.append((deleted, round(seconds, 6)))
+
+    def count_expired(self) -> int:
+        return self.expired
+
+    def reaper_status(self) -> ReaperStatus | None:
+        return None
+
+    def reaper_lag(self) -> float:
+        return 0.0
 
     def close(self) -> None:
         self.closed += 1
@@ -200,7 +210,7 @@ def test_a_store_that_is_down_is_tried_again_with_growing_pauses(
 def test_an_error_of_the_program_itself_is_not_retried(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Backlog(clock, 7)
     reaper, _ = make(store)
-    monkeypatch.setattr(store, "record_reaper_run", lambda *_: 1 / 0)
+    monkeypatch.setattr(store, "record_reaper_run", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         reaper.run()
     assert store.closed == 1

@@ -1,9 +1,9 @@
 """The command ``chaisession``, and what ``chaisession-reaper`` shares with it: targets and exit codes."""
 
 import enum
+import logging
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -17,7 +17,10 @@ CHAI_DATA = "pebble"  # the folder in which Chai keeps its files
 BROKEN = (65, 73)  # chaisqld's exit codes for a damaged or foreign directory and for one it may not use
 REMEDY = "start the application, or run chaisession create-schema"
 TIMEOUT = 30.0  # seconds for one call; the first may have to start chaisqld and let it recover
-UNDEFINED_TABLE = "42P01"  # SQLSTATE
+# SQLSTATEs of tables that are missing or of another shape: of column, table, operator and datatype.
+FOREIGN = ("42703", "42P01", "42883", "42804")
+
+log = logging.getLogger(__name__)
 
 
 class Exit(enum.IntEnum):
@@ -79,7 +82,7 @@ def exit_code(error: SessionError) -> Exit:
         return Exit.INTERNAL
     cause: BaseException | None = error
     while cause is not None:
-        if getattr(cause, "exit_code", None) in BROKEN or getattr(cause, "sqlstate", None) == UNDEFINED_TABLE:
+        if getattr(cause, "exit_code", None) in BROKEN or getattr(cause, "sqlstate", None) in FOREIGN:
             return Exit.CONFIGURATION
         cause = cause.__cause__
     return Exit.UNAVAILABLE
@@ -95,16 +98,17 @@ def run_program(command: click.Command, name: str, argv: Sequence[str] | None) -
         program = error.ctx.command_path if error.ctx else name
         return _fail(name, f"{error.format_message().rstrip('.')} (see {program} --help)", Exit.USAGE)
     except ConfigurationError as error:
-        return _fail(name, str(error), Exit.CONFIGURATION)
+        return _fail(name, str(error), Exit.CONFIGURATION, error)
     except SessionError as error:
-        return _fail(name, str(error), exit_code(error))
+        return _fail(name, str(error), exit_code(error), error)
     except Exception as error:  # noqa: BLE001 - an operator gets one line, whatever went wrong
-        return _fail(name, f"internal failure: {type(error).__name__}: {error}", Exit.INTERNAL)
+        return _fail(name, f"internal failure: {type(error).__name__}: {error}", Exit.INTERNAL, error)
     return int(status or Exit.DONE)
 
 
-def _fail(name: str, message: str, code: Exit) -> int:
+def _fail(name: str, message: str, code: Exit, error: BaseException | None = None) -> int:
     print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+    log.debug("the cause:", exc_info=error)  # shown where a program was asked to be verbose
     return code
 
 
@@ -126,12 +130,13 @@ def stats(store: str) -> None:
     """Show how many sessions there are and when the reaper last ran."""
     sessions = existing_store(store, timeout=TIMEOUT)
     try:
-        active, expired, reaper = sessions.count(), sessions.count_expired(), sessions.reaper_status()
+        active, expired, lag = sessions.count(), sessions.count_expired(), sessions.reaper_lag()
+        reaper = sessions.reaper_status()
     finally:
         sessions.close()
     click.echo(f"active sessions:        {active}")
-    click.echo(f"expired, not deleted:   {expired}")
-    click.echo(f"reaper's last run:      {_describe(reaper, datetime.now(UTC))}")
+    click.echo(f"expired, not deleted:   {expired}" + (f", the oldest for {lag:.0f} s" if expired else ""))
+    click.echo(f"reaper's last run:      {_describe(reaper)}")
 
 
 @chaisession.command("create-schema", epilog=EXIT_CODES)
@@ -145,12 +150,11 @@ def create_schema(store: str) -> None:
         sessions.close()
 
 
-def _describe(reaper: ReaperStatus | None, now: datetime) -> str:
+def _describe(reaper: ReaperStatus | None) -> str:
     if reaper is None:
         return "never"
-    ago = round((now - reaper.finished).total_seconds())
     return (
-        f"{reaper.finished:%Y-%m-%d %H:%M:%S} UTC, {ago} s ago, "
+        f"{reaper.finished:%Y-%m-%d %H:%M:%S} UTC, {reaper.age:.0f} s ago, "
         f"deleted {reaper.last_deleted} in {reaper.seconds:.3f} s; "
         f"{reaper.deleted} in {reaper.runs} runs altogether"
     )

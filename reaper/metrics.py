@@ -1,0 +1,99 @@
+"""The reaper's numbers as a file in Prometheus' text format, for the node exporter's textfile collector.
+
+Totals are those of the database and not of this process, so that they go on counting over restarts and are
+the same whether the reaper keeps running or cron starts it. Kept apart from the rest because the library that
+writes the format, prometheus_client, is needed by nothing else.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from reaper.store import Observer, ReapableStore, ReaperStatus
+
+log = logging.getLogger("reaper")
+
+MODE = 0o644  # the node exporter runs as another user; nothing in the file is secret
+PREFIX = "chaisession_reaper_"
+
+
+class MetricsFile(Observer):
+    """Writes the file anew after each attempt; a write that fails is logged and does not stop the work."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._up = False
+        self._failures = 0
+        self._complete = True
+        self._lag = 0.0
+        self._status: ReaperStatus | None = None
+
+    def check(self) -> None:
+        """Raise OSError where the file could not be written."""
+        if self._path.is_dir():
+            raise IsADirectoryError(f"{self._path} is a directory")
+        with tempfile.TemporaryFile(dir=self._path.parent):
+            pass
+
+    def succeeded(self, store: ReapableStore, complete: bool) -> None:  # noqa: FBT001 - as Run has it
+        self._status, self._lag = store.reaper_status(), store.reaper_lag()
+        self._up, self._complete = True, complete
+        self._write()
+
+    def failed(self) -> None:
+        self._up = False
+        self._failures += 1
+        self._write()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics; prometheus_client calls this."""
+        yield _gauge("up", "1 when the last attempt succeeded, 0 when the store failed.", float(self._up))
+        yield _counter("failures", "Attempts of this process that the store failed.", self._failures)
+        status = self._status
+        if status is None:
+            return
+        yield _counter("runs", "Runs that ended, of all reapers of this database.", status.runs)
+        yield _counter("deleted_sessions", "Sessions deleted by all runs together.", status.deleted)
+        yield _gauge(
+            "last_run_timestamp_seconds",
+            "When the last run ended, by the database's clock.",
+            status.finished.timestamp(),
+        )
+        yield _gauge("last_run_duration_seconds", "How long the last run took.", status.seconds)
+        yield _gauge("last_run_deleted_sessions", "Sessions that the last run deleted.", status.last_deleted)
+        yield _gauge("last_run_complete", "0 when the last run ended with work left.", float(self._complete))
+        yield _gauge("lag_seconds", "Age of the oldest expired session after the last run.", self._lag)
+
+    def _write(self) -> None:
+        registry = CollectorRegistry()
+        registry.register(self)
+        try:
+            _replace(self._path, generate_latest(registry))
+        except OSError as error:
+            log.warning("the metrics file %s could not be written: %s", self._path, error.strerror)
+
+
+def _gauge(name: str, documentation: str, value: float) -> Metric:
+    return GaugeMetricFamily(PREFIX + name, documentation, value=value)
+
+
+def _counter(name: str, documentation: str, value: float) -> Metric:
+    return CounterMetricFamily(PREFIX + name, documentation, value=value)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Let a reader see the old file or the new one. The exporter passes names by that do not end in .prom."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), MODE)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

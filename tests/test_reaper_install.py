@@ -1,0 +1,115 @@
+"""The files that `install` writes: checked by systemd itself where it is, and obeyed by a shell."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reaper.cli import main
+from reaper.install import render
+
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
+)
+UNITS = {
+    "chaisqld.service",
+    "chaisession-reaper.service",
+    "chaisession-reaper-once.service",
+    "chaisession-reaper-once.timer",
+}
+
+
+def files(kind: str, store: str, interval: str = "5m") -> dict[str, str]:
+    return dict(render(kind, store, user="nobody", interval=interval))
+
+
+@needs_systemd
+@pytest.mark.parametrize("store", ["/srv/app/chai_db", "/srv/my %app/$x/chai db", "postgresql:///sessions"])
+def test_systemd_accepts_the_units(tmp_path: Path, capsys: pytest.CaptureFixture[str], store: str) -> None:
+    arguments = ["install", store, "--systemd", "--directory", str(tmp_path), "--user", "daemon"]
+    assert main(arguments) == 0
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == (UNITS - {"chaisqld.service"} if "://" in store else UNITS)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o644}
+    command = ["systemd-analyze", "verify", "--man=no", *map(str, tmp_path.iterdir())]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    complaints = [line for line in done.stderr.splitlines() if "chai" in line]
+    assert (done.returncode, complaints) == (0, [])
+
+
+@needs_systemd
+def test_systemd_finds_the_services_well_confined(tmp_path: Path) -> None:
+    """The exposure is information; what is asserted is that it is far below that of a bare unit (9.6)."""
+    for name, text in files("systemd", "/srv/app/chai_db").items():
+        (tmp_path / name).write_text(text)
+        if not name.endswith(".service"):
+            continue
+        command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", str(tmp_path / name)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        found = re.search(r"exposure level for \S+: (\d+\.\d+)", done.stdout)
+        if found is None:
+            pytest.skip(f"this systemd-analyze cannot judge files: {done.stderr.strip()}")
+        assert float(found[1]) < 4.0
+
+
+def test_a_path_in_a_unit_is_quoted_for_systemd() -> None:
+    service = files("systemd", '/srv/a "b" %c$d')["chaisession-reaper.service"]
+    assert 'run --interval 5m "/srv/a \\"b\\" %%c$$d"\n' in service
+    assert f"ExecStart={sys.executable} -m reaper run" in service
+    assert "ExecReload=/bin/kill -HUP $MAINPID\n" in service
+
+
+@pytest.mark.parametrize("store", ["/srv/app/chai_db", "/srv/it's 100%/db"])
+def test_the_cron_line_reaches_the_program_with_the_right_words(store: str) -> None:
+    text = files("cron", store)["chaisession-reaper"]
+    line = text.splitlines()[-1]
+    assert line.startswith("*/5 * * * * nobody ")
+    assert not re.search(r"(?<!\\)%", line), "cron makes newlines of these"
+    words = shlex.split(line.removeprefix("*/5 * * * * nobody ").partition(" 2>&1")[0])
+    assert words == [sys.executable, "-m", "reaper", "once", store]
+
+
+@pytest.mark.parametrize(
+    ("interval", "schedule"),
+    [("1m", "*/1 * * * *"), ("15m", "*/15 * * * *"), ("1h", "0 */1 * * *"), ("6h", "0 */6 * * *")],
+)
+def test_intervals_that_cron_can_do(interval: str, schedule: str) -> None:
+    assert files("cron", "/db", interval)["chaisession-reaper"].splitlines()[-1].startswith(schedule)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 64, "--systemd or --cron"),
+        (["--cron", "--interval", "7m"], 64, "cron cannot do that"),
+        (["--cron", "--interval", "30s"], 64, "cron cannot do that"),
+        (["--systemd", "--interval", "10ms"], 64, "shorter than a second"),
+        (["--systemd", "--interval", "soon"], 64, "'soon' is not a duration"),
+        (["--systemd", "--user", "a\nb"], 78, "control characters"),
+        (["--systemd", "--directory", "/nonexistent"], 64, "/nonexistent"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, message: str
+) -> None:
+    assert main(["install", "/db", *arguments, "--dry-run"]) == code
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert errors.count("\n") == 1
+
+
+def test_a_dry_run_prints_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["install", "/db", "--cron", "--dry-run", "--directory", str(tmp_path)]) == 0
+    assert "chaisession-reaper" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_password_in_a_url_is_not_in_descriptions() -> None:
+    for text in files("systemd", "postgresql://u:secret@host/db").values():
+        described = [line for line in text.splitlines() if line.startswith(("Description", "#"))]
+        assert described
+        assert "secret" not in "".join(described)

@@ -1,0 +1,202 @@
+"""The reaper as a service: SIGHUP, the watchdog, its state for monitoring, and databases of other shapes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+import chaisql
+from wsgi_chaisession import ChaiStore
+
+DEADLINE = 30.0
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "reaper", *map(str, arguments)]
+
+
+def reaper(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=60, check=False)
+
+
+class Service:
+    """A reaper whose service manager is this test."""
+
+    def __init__(self, process: subprocess.Popen[str], manager: socket.socket) -> None:
+        self.process = process
+        self._manager = manager
+
+    def heard(self, seconds: float = DEADLINE) -> dict[str, str]:
+        """The next message; {} when none comes."""
+        self._manager.settimeout(seconds)
+        try:
+            lines = self._manager.recv(4000).decode().splitlines()
+        except TimeoutError:
+            return {}
+        return dict(line.split("=", 1) for line in lines)
+
+    def until(self, name: str, start: str = "") -> dict[str, str]:
+        deadline = time.monotonic() + DEADLINE
+        while not (message := self.heard()).get(name, "\0").startswith(start):
+            assert message, f"no {name} came"
+            assert time.monotonic() < deadline, f"no {name} came, only {message}"
+        return message
+
+    def stop(self) -> tuple[int, str]:
+        self.process.terminate()
+        _, errors = self.process.communicate(timeout=DEADLINE)
+        return self.process.returncode, errors
+
+
+@contextmanager
+def service(*arguments: object, **variables: str) -> Iterator[Service]:
+    address = f"reaper-service-test-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind("\0" + address)
+        process = subprocess.Popen(
+            command("run", *arguments),
+            env={**os.environ, "NOTIFY_SOCKET": "@" + address, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield Service(process, manager)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
+
+@pytest.fixture
+def chai(chai_dir: Path) -> Iterator[ChaiStore]:
+    store = ChaiStore(chai_dir, timeout=20)
+    store.create_schema()
+    yield store
+    store.close()
+
+
+def test_sighup_reads_the_file_again_and_a_bad_one_changes_nothing(
+    chai: ChaiStore, chai_dir: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "reaper.toml"
+    config.write_text('interval = "1h"')
+    with service(chai_dir, "--config", config) as running:
+        running.until("STATUS", "last run")
+        config.write_text('interval = "2h"')
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        running.process.send_signal(signal.SIGHUP)
+        assert before <= int(running.until("RELOADING", "1")["MONOTONIC_USEC"]) <= before + 30_000_000
+        assert running.until("READY", "1")["STATUS"] == "new settings were read"
+        running.until("STATUS", "last run")  # at once, by the new settings
+        for bad in ('interval = "soon"', "interval = 0", 'interval = "0"', 'timeout = "9s"', "?"):
+            config.write_text(bad)
+            running.process.send_signal(signal.SIGHUP)
+            running.until("RELOADING", "1")
+            assert running.until("READY", "1")["STATUS"].startswith("the old settings stay: ")
+        code, log = running.stop()
+    assert code == 0
+    assert log.count("the old settings stay: ") == 5
+    status = chai.reaper_status()
+    assert status is not None
+    assert (status.interval, status.runs) == (7200.0, 2)
+
+
+def test_a_store_that_hangs_feeds_no_watchdog(chai: ChaiStore, chai_dir: Path) -> None:
+    pid = json.loads((chai_dir / "chaisqld.json").read_text())["pid"]
+    with service(chai_dir, "--interval", "10ms", WATCHDOG_USEC="400000") as running:
+        running.until("WATCHDOG", "1")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            quiet = next(silent for _ in range(1000) if (silent := not running.heard(1.0)))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert quiet
+        running.until("WATCHDOG", "1")
+        assert running.stop()[0] == 0
+
+
+def test_run_prints_json_and_a_dry_run_deletes_nothing(chai: ChaiStore, chai_dir: Path) -> None:
+    chai.insert("old", b"x", datetime.now(UTC) - timedelta(minutes=1))
+    with service(chai_dir, "--dry-run", "--json", "--interval", "1h") as running:
+        assert running.process.stdout is not None
+        assert running.until("STATUS", "last run")["STATUS"] == "last run 1 expired sessions would be deleted"
+        running.process.terminate()
+        assert json.loads(running.process.stdout.readline()) == {"expired": 1}
+    assert chai.count_expired() == 1
+
+
+def test_status_tells_monitoring_whether_the_reaper_is_at_work(chai: ChaiStore, chai_dir: Path) -> None:
+    chai.insert("old", b"x", datetime.now(UTC) - timedelta(minutes=1))
+    never = reaper("status", chai_dir)
+    assert (never.returncode, never.stderr) == (1, "")
+    assert never.stdout.startswith("stale: the reaper never ran\nlag: 6")
+    reaper("once", chai_dir)
+    fresh = reaper("status", chai_dir)
+    assert fresh.returncode == 0
+    assert fresh.stdout.startswith("fresh: last run ")
+    assert "\nlag: 0.0 s\ntotals: deleted 1 in 1 runs\n" in fresh.stdout
+    stale = reaper("status", chai_dir, "--max-age", "1ms", "--json")
+    assert stale.returncode == 1
+    told = json.loads(stale.stdout)
+    assert (told["fresh"], told["deleted"], told["interval"]) == (False, 1, None)
+
+
+def test_the_interval_that_was_recorded_decides_what_is_stale(chai: ChaiStore, chai_dir: Path) -> None:
+    chai.record_reaper_run(0, 0.1, interval=0.001)
+    assert reaper("status", chai_dir).returncode == 1
+    chai.record_reaper_run(0, 0.1, interval=60.0)
+    assert reaper("status", chai_dir).returncode == 0
+
+
+def test_metrics_of_a_real_run(chai: ChaiStore, chai_dir: Path, tmp_path: Path) -> None:
+    metrics = tmp_path / "reaper.prom"
+    assert reaper("once", chai_dir, "--metrics-file", metrics).returncode == 0
+    names = {family.name for family in text_string_to_metric_families(metrics.read_text())}
+    assert {"chaisession_reaper_up", "chaisession_reaper_runs", "chaisession_reaper_lag_seconds"} <= names
+
+
+SHAPES = {
+    "columns": "CREATE TABLE sessions (token TEXT PRIMARY KEY, value TEXT)",
+    "types": "CREATE TABLE sessions (token TEXT PRIMARY KEY, data BYTEA, expiry TEXT)",
+    "none": "CREATE TABLE customers (name TEXT PRIMARY KEY)",
+}
+
+
+@pytest.mark.parametrize("which", ["once", "run"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_database_of_another_program_is_a_case_for_somebody(tmp_path: Path, shape: str, which: str) -> None:
+    with chaisql.Server(tmp_path / "db") as server:
+        with chaisql.connect(server.dsn, autocommit=True) as connection:
+            other: Any = connection
+            other.execute(SHAPES[shape])
+        done = reaper(which, server.dsn)
+    assert done.returncode == 78
+    assert done.stderr.startswith("chaisession-reaper: ")
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_fifty_thousand_equal_expiries_go(chai: ChaiStore, chai_dir: Path) -> None:
+    expiry = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=1)
+    with chaisql.connect(chai_dir) as connection:
+        for start in range(0, 50_000, 500):
+            rows = ",".join(f"('e{number}', 'x', %s)" for number in range(start, start + 500))
+            connection.execute("INSERT INTO sessions (token, data, expiry) VALUES " + rows, [expiry] * 500)
+            connection.commit()
+    assert chai.count_expired() == 50_000
+    began = time.monotonic()
+    done = reaper("once", chai_dir, "--json", "--pause", "0", "--batch-rows", "1000", "--max-hold", "1s")
+    assert json.loads(done.stdout)["deleted"] == 50_000
+    assert time.monotonic() - began < 60
