@@ -153,6 +153,7 @@ class Site:
 
     def __init__(self, store: Store, clock: Clock | None = None, **options: Any) -> None:
         self.action: Callable[[Session], None] = lambda session: None
+        self.store = store
         self.key = options.get("environ_key", "chaisession.session")
         self.headers: list[tuple[str, str]] = []
         self.status = "200 OK"
