@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -248,4 +249,15 @@ func TestAllowUID(t *testing.T) {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 	execute(t, connect(t, dir), "SELECT 1")
+}
+
+// knock connects over TCP and says nothing.
+func (f *remoteFiles) knock(s *instance) net.Conn {
+	f.t.Helper()
+	c, err := net.Dial("tcp", "127.0.0.1:"+listeningAt.FindStringSubmatch(s.out.String())[1])
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { c.Close() })
+	return c
 }

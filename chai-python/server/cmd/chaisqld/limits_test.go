@@ -1,0 +1,266 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// limitedServer takes its limits from the environment, as a unit file gives them.
+func limitedServer(t *testing.T, settings ...string) string {
+	t.Helper()
+	for _, s := range settings {
+		name, value, _ := strings.Cut(s, "=")
+		t.Setenv("CHAISQLD_"+name, value)
+	}
+	dir := filepath.Join(shortDir(t), "db")
+	start(t, dir, "--dir", dir)
+	execute(t, connect(t, dir), "CREATE TABLE t (id TEXT PRIMARY KEY, v BYTEA)")
+	return dir
+}
+
+func wantState(t *testing.T, err error, code string) {
+	t.Helper()
+	var e *pgconn.PgError
+	if !errors.As(err, &e) || e.Code != code {
+		t.Errorf("got %v, want SQLSTATE %s", err, code)
+	}
+}
+
+func try(t *testing.T, c *pgx.Conn, sql string, args ...any) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err := c.Exec(ctx, sql, args...)
+	return err
+}
+
+func TestLimitOfConnections(t *testing.T) {
+	dir := limitedServer(t, "MAX_CONNECTIONS=2")
+	connect(t, dir)
+	_, err := dial(t.Context(), dir)
+	wantState(t, err, "53300")
+}
+
+func TestLimitOfMessages(t *testing.T) {
+	dir := limitedServer(t, "MAX_MESSAGE_BYTES=100000")
+	c := connect(t, dir)
+	if err := try(t, c, "INSERT INTO t VALUES ('a', $1)", make([]byte, 90_000)); err != nil {
+		t.Errorf("below the limit: %v", err)
+	}
+	wantState(t, try(t, c, "INSERT INTO t VALUES ('b', $1)", make([]byte, 100_001)), "54000")
+	if !c.IsClosed() {
+		t.Error("the connection goes on in the middle of a message")
+	}
+}
+
+func TestLimitOfStatements(t *testing.T) {
+	c := connect(t, limitedServer(t, "MAX_STATEMENTS=3"))
+	for i := range 4 {
+		_, err := c.Prepare(t.Context(), fmt.Sprint("s", i), "SELECT 1")
+		if i < 3 && err != nil {
+			t.Fatal(err)
+		}
+		if i == 3 {
+			wantState(t, err, "53400")
+		}
+	}
+}
+
+func TestLimitOfTransactions(t *testing.T) {
+	c := connect(t, limitedServer(t, "MAX_TRANSACTION_BYTES=10000"))
+	execute(t, c, "BEGIN")
+	execute(t, c, "INSERT INTO t VALUES ('a', $1)", make([]byte, 6000))
+	wantState(t, try(t, c, "INSERT INTO t VALUES ('b', $1)", make([]byte, 6000)), "54000")
+	execute(t, c, "ROLLBACK")
+	wantState(t, try(t, c, "INSERT INTO t VALUES ('b', $1)", make([]byte, 12000)), "54000")
+	execute(t, c, "INSERT INTO t VALUES ('b', $1)", make([]byte, 6000))
+}
+
+// While one client holds the writer, others wait for as long as the limits say:
+// that of waiting, or that of the statement.
+func TestLimitsOfWaiting(t *testing.T) {
+	for limit, code := range map[string]string{"WRITER_WAIT=200ms": "55P03", "STATEMENT_TIMEOUT=200ms": "57014"} {
+		t.Run(limit, func(t *testing.T) {
+			dir := limitedServer(t, limit)
+			holder, c := connect(t, dir), connect(t, dir)
+			execute(t, holder, "BEGIN")
+			execute(t, holder, "INSERT INTO t VALUES ('a', '')")
+			began := time.Now()
+			wantState(t, try(t, c, "INSERT INTO t VALUES ('b', '')"), code)
+			if took := time.Since(began); took < 200*time.Millisecond || took > 4*time.Second {
+				t.Errorf("after %s", took)
+			}
+			execute(t, c, "SELECT id FROM t")
+			execute(t, holder, "COMMIT")
+			execute(t, c, "INSERT INTO t VALUES ('b', '')")
+		})
+	}
+}
+
+func TestLimitsOfIdleTransactions(t *testing.T) {
+	dir := limitedServer(t, "IDLE_IN_TRANSACTION=200ms", "IDLE_READ_TRANSACTION=400ms")
+	for name, test := range map[string]struct {
+		begin, work, code string
+		pause             time.Duration
+	}{
+		"written":               {"BEGIN", "INSERT INTO t VALUES ('a', '')", "25P03", 600 * time.Millisecond},
+		"read only":             {"BEGIN READ ONLY", "SELECT id FROM t", "25P03", time.Second},
+		"read only, soon":       {"BEGIN READ ONLY", "SELECT id FROM t", "", 100 * time.Millisecond},
+		"read, but might write": {"BEGIN", "SELECT id FROM t", "", time.Second},
+		"nothing":               {"BEGIN READ ONLY", "SELECT 1", "", time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := connect(t, dir)
+			execute(t, c, test.begin)
+			execute(t, c, test.work)
+			time.Sleep(test.pause)
+			err := listen(t, c)
+			if err == nil {
+				err = try(t, c, "SELECT id FROM t")
+			}
+			if test.code == "" && err != nil {
+				t.Error(err)
+			}
+			if test.code != "" {
+				wantState(t, err, test.code)
+			}
+		})
+	}
+	execute(t, connect(t, dir), "INSERT INTO t VALUES ('a', '')") // what was begun is rolled back, and the writer free
+}
+
+// listen gives what the server has said without being asked: an error before it hung up.
+func listen(t *testing.T, c *pgx.Conn) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err := c.WaitForNotification(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+func TestLimitOfLogins(t *testing.T) {
+	f := newRemoteFiles(t)
+	t.Setenv("CHAISQLD_MAX_UNAUTHENTICATED", "1")
+	t.Setenv("CHAISQLD_LOGIN_TIMEOUT", "600ms")
+	dir := filepath.Join(shortDir(t), "db")
+	s := start(t, dir, append(f.flags(), "--dir", dir, "--listen", "tcp://127.0.0.1:0")...)
+	knocking := f.knock(s)
+	_, err := f.login(s, "alice", "secret")
+	wantState(t, err, "53300")
+	knocking.SetReadDeadline(time.Now().Add(patience))
+	if n, err := knocking.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("who only knocks got %d bytes, %v", n, err)
+	}
+	if _, err := f.login(s, "alice", "secret"); err != nil {
+		t.Errorf("when there is room: %v", err)
+	}
+}
+
+// Every limit has a flag with a default in its help, and nonsense is refused.
+func TestLimitFlags(t *testing.T) {
+	_, help := command(t, "serve", "--help")
+	help = strings.Join(strings.Fields(help), " ")
+	limits := reflect.TypeFor[limitFlags]()
+	for i := range limits.NumField() {
+		field := limits.Field(i)
+		flag := "--" + flagName(field.Name)
+		_, after, found := strings.Cut(help, flag+"=")
+		if !found || !strings.Contains(after[:strings.Index(after+" --", " --")], "Default: ") {
+			t.Errorf("%s: no default in the help", flag)
+		}
+		for _, nonsense := range []string{"-1", "-1s", "x"} {
+			code, out := command(t, "--dir", filepath.Join(shortDir(t), "db"), flag+"="+nonsense)
+			if code != exitUsage || !strings.Contains(out, flag) {
+				t.Errorf("%s=%s: %d %q", flag, nonsense, code, out)
+			}
+		}
+	}
+	for _, flag := range []string{"--max-connections=0", "--max-message-bytes=1000", "--max-transaction-bytes=5000000", "--statement-timeout=0s"} {
+		if code, out := command(t, "--dir", filepath.Join(shortDir(t), "db"), flag); code != exitUsage || !strings.Contains(out, flag[:strings.Index(flag, "=")]) {
+			t.Errorf("%s: %d %q", flag, code, out)
+		}
+	}
+}
+
+// flagName is how kong writes a field's name.
+func flagName(field string) string {
+	var b strings.Builder
+	for i, r := range field {
+		if i > 0 && r >= 'A' && r <= 'Z' {
+			b.WriteByte('-')
+		}
+		b.WriteRune(r)
+	}
+	return strings.ToLower(b.String())
+}
+
+// Whatever clients send as values, keys, passwords or in statements, and
+// whatever of it fails, stays out of the log.
+func TestLogShowsNoValues(t *testing.T) {
+	const canary = "c4n4ry"
+	f := newRemoteFiles(t)
+	f.setPassword("alice", canary+"-password")
+	dir := filepath.Join(shortDir(t), "db")
+	s := start(t, dir, append(f.flags(), "--dir", dir, "--listen", "tcp://127.0.0.1:0", "--log-level", "debug", "--max-message-bytes", "65536",
+		"--max-transaction-bytes", "20000", "--idle-in-transaction", "300ms", "--statement-timeout", "500ms")...)
+	c, err := f.login(s, "alice", canary+"-password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.login(s, "alice", canary+"-wrong")
+	f.login(s, canary+"-user", "x")
+	execute(t, c, "CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER, v BYTEA)")
+	execute(t, c, "INSERT INTO t VALUES ($1, 1, $2)", canary, []byte(canary))
+	large := bytes.Repeat([]byte(canary), 5000)
+	for _, test := range []struct {
+		sql  string
+		args []any
+	}{
+		{"INSERT INTO t VALUES ($1, 1, $2)", []any{canary, []byte(canary)}},
+		{"INSERT INTO t VALUES ($1, 1, '')", []any{strings.Repeat(canary, 100)}},
+		{"INSERT INTO t VALUES ('x', 1, $1)", []any{large}},
+		{"INSERT INTO t VALUES ('" + canary + "', 1, '')", nil},
+		{"SELECT '" + canary + "'::integer", nil},
+		{"SELECT '" + canary, nil},
+		{"SELECT " + canary + " FROM " + canary, nil},
+		{"UPDATE t SET n = $1 WHERE id = $2", []any{"x" + canary, canary}},
+		{"SET application_name = '" + canary + "'; SELECT nosuch", nil},
+		{"SET timezone = '" + canary + "'", nil},
+		{"SELECT id FROM t WHERE id = '" + canary + "' AND v = '\\x" + canary + "'", nil},
+	} {
+		if err := try(t, c, test.sql, append([]any{pgx.QueryExecModeExec}, test.args...)...); err == nil && len(test.args) > 0 {
+			t.Errorf("%s did not fail", test.sql)
+		}
+	}
+	execute(t, c, "BEGIN")
+	execute(t, c, "INSERT INTO t VALUES ($1, 1, '')", canary+"-held")
+	try(t, connect(t, dir), "INSERT INTO t VALUES ($1, 1, '')", canary+"-waiting")
+	waitUntil(t, "the idle transaction ends", func() bool { return strings.Contains(s.out.String(), "25P03") })
+	try(t, connect(t, dir), "INSERT INTO t VALUES ('y', 1, $1)", bytes.Repeat([]byte(canary), 20_000))
+	s.stop()
+	s.wait()
+	log := s.out.String()
+	for _, code := range []string{"23505", "54000", "22P02", "42601", "login failed"} {
+		if !strings.Contains(log, code) {
+			t.Errorf("the run did not get to %s", code)
+		}
+	}
+	for line := range strings.Lines(log) {
+		if strings.Contains(strings.ToLower(line), canary) || strings.Contains(line, fmt.Sprintf("%x", canary)) {
+			t.Errorf("logged: %s", line)
+		}
+	}
+}
