@@ -92,7 +92,12 @@ def check_start(start: Start, directory: Path | str, *, timeout: float, log_tail
 
 def _start(directory: Path, *, timeout: float, idle_exit: float | None) -> None:
     """Start a server and wait for it; returns also when another server turns out to hold *directory*."""
-    argv = command_line(directory, socket_dir=choose_socket_dir(directory), idle_exit=idle_exit)
+    argv = command_line(
+        directory,
+        socket_dir=choose_socket_dir(directory),
+        idle_exit=idle_exit,
+        options=["--log-file", str(directory / logfile.NAME)],
+    )
     log = logfile.open_log(directory)
     written = os.fstat(log).st_size
     start = start_detached(argv, log=log, timeout=timeout)

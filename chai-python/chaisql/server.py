@@ -137,7 +137,10 @@ class Server:
 
     def _start(self, *, socket_dir: Path, log_folder: Path) -> None:
         argv = command_line(
-            self.directory, socket_dir=socket_dir, idle_exit=self._idle_exit, options=self._options
+            self.directory,
+            socket_dir=socket_dir,
+            idle_exit=self._idle_exit,
+            options=[*self._options, "--log-file", str(log_folder / logfile.NAME)],
         )
         log = logfile.open_log(log_folder)
         written = os.fstat(log).st_size

@@ -1,10 +1,12 @@
 """Command lines and logs of servers."""
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
+import chaisql
 from chaisql import logfile
 from chaisql.errors import ServerError
 from chaisql.launch import command_line
@@ -33,6 +35,16 @@ def test_a_large_log_makes_room(tmp_path: Path) -> None:
         log.write(b"new\n")
     assert logfile.tail(tmp_path) == "new"
     assert (tmp_path / "chaisqld.log.1").stat().st_size == logfile.KEEP_BYTES + 1
+
+
+def test_a_running_server_turns_its_log(directory: Path) -> None:
+    directory.mkdir()
+    path = directory / "chaisqld.log"
+    path.write_bytes(b"x" * (logfile.KEEP_BYTES - 100))  # room for no more than its first words
+    chaisql.connect(directory, idle_exit=1).close()
+    assert (directory / "chaisqld.log.1").stat().st_size <= logfile.KEEP_BYTES
+    assert "ready" in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_the_tail_of_a_long_log_is_short(tmp_path: Path) -> None:

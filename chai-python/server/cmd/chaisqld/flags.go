@@ -34,6 +34,7 @@ type serveFlags struct {
 	ReadyFd   int           `default:"-1" placeholder:"N" help:"Write the line 'ready' to this file descriptor, then close it."`
 	MustExist bool          `help:"Do not create a database."`
 	LogLevel  string        `default:"info" enum:"debug,info,warn,error" help:"Least severity logged to standard error: debug, info, warn or error. Values and statements are never logged."`
+	LogFile   string        `placeholder:"FILE" help:"The file that standard error is: when it reaches 1 MiB it becomes FILE.1, and a new one is begun."`
 
 	remoteFlags `group:"TCP and users"`
 	limitFlags  `group:"Limits, with the SQLSTATE that tells of them; durations as 500ms, 5s, 10m"`

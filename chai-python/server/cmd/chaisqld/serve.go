@@ -38,6 +38,10 @@ type service struct {
 // socket; the socket's name goes before the lock is freed.
 func serve(ctx context.Context, f *serveFlags, stderr io.Writer) error {
 	unix.Umask(0o077) // whatever is created is the user's alone
+	stderr, err := openLogFile(stderr, f.LogFile)
+	if err != nil {
+		return usageError{err}
+	}
 	s := &service{flags: f, log: newLog(stderr, f.LogLevel), reload: make(chan os.Signal, 1)}
 	s.supervisor = supervisor{s.log}
 	signal.Notify(s.reload, syscall.SIGHUP)
