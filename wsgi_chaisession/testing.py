@@ -199,14 +199,24 @@ class MemoryStore:
     def close(self) -> None:
         """Nothing to free."""
 
-    def record_reaper_run(self, deleted: int, seconds: float) -> None:
+    def record_reaper_run(self, deleted: int, seconds: float, *, interval: float | None = None) -> None:
         with self._lock:
             last = self._reaper
             runs, total = (last.runs, last.deleted) if last else (0, 0)
-            self._reaper = ReaperStatus(self.clock(), runs + 1, total + deleted, deleted, seconds)
+            self._reaper = ReaperStatus(
+                self.clock(), runs + 1, total + deleted, deleted, seconds, interval=interval
+            )
 
     def reaper_status(self) -> ReaperStatus | None:
-        return self._reaper
+        with self._lock:
+            last = self._reaper
+            return last and replace(last, age=(self.clock() - last.finished).total_seconds())
+
+    def reaper_lag(self) -> float:
+        with self._lock:
+            now = self.clock()
+            ages = [(now - record.expiry).total_seconds() for record in self._rows.values()]
+            return max([0.0, *ages])
 
     def _active(self, key: str) -> Record | None:
         record = self._rows.get(key)
