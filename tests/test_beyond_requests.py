@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 from typing import Any
+from wsgiref.validate import validator
 
 import pytest
+from webtest import TestApp
 
 from wsgi_chaisession import ChaiStore, HeadersSent, Session, SessionMiddleware, TokenHeader, tokens
 from wsgi_chaisession.testing import Clock, MemoryStore
@@ -204,3 +206,27 @@ def test_a_malformed_header_is_no_token(sent: str) -> None:
 def test_names_that_cannot_be_headers_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="cannot name a header"):
         TokenHeader(name=name)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("status", ["200 OK", "204 No Content", "304 Not Modified", "404 Not Found"])
+def test_w1_validators_on_both_sides_find_nothing(memory: MemoryStore, method: str, status: str) -> None:
+    """As in all tests with a Site; here for answers with and without a body."""
+    bare = status[:3] in ("204", "304")
+
+    def app(environ: Any, start_response: Any) -> Any:
+        session = environ["chaisession.session"]
+        session["n"] = session.get("n", 0) + 1
+        session.renew_token()
+        start_response(status, [] if bare else [("Content-Type", "text/plain")])
+        return iter([] if bare or method == "HEAD" else [b"a", b"b"])
+
+    middleware = SessionMiddleware(validator(app), memory)
+    middleware.clock = memory.clock
+    client = TestApp(validator(middleware), lint=True)
+    for _ in range(2):
+        response = client.request("/", method=method, expect_errors=True)
+        assert response.status == status
+        assert response.headers["Set-Cookie"].startswith("session=")
+    [session] = middleware.sessions()
+    assert session["n"] == 2
