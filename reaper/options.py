@@ -26,7 +26,8 @@ Command = Callable[..., Any]
 
 def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
     """Declare an option that the environment can set too, as CHAISESSION_REAPER_<NAME>."""
-    variable = PREFIX + names[-1].lstrip("-").replace("-", "_").upper()
+    long = next(name for name in reversed(names) if name.startswith("--"))
+    variable = PREFIX + long.removeprefix("--").replace("-", "_").upper()
     return click.option(*names, envvar=variable, show_envvar=True, show_default=True, **settings)
 
 

@@ -1,5 +1,6 @@
 """Where the reaper's options come from, in which order, and what is said of a fault."""
 
+import configparser
 import json
 import os
 import subprocess
@@ -149,3 +150,22 @@ def test_options_can_be_read_again(config: Path) -> None:
     config.write_text('interval = "later"')
     with pytest.raises(ConfigurationError, match="interval: 'later' is not a duration"):
         read_again(context)
+
+
+def test_the_documentation_has_every_option_and_variable() -> None:
+    documentation = (Path(__file__).resolve().parents[1] / "docs" / "reaper.md").read_text()
+    for parameter in shown.params:
+        for name in (max(parameter.opts, key=len), parameter.envvar):
+            assert f"`{'STORE' if name == 'store' else name}`" in documentation
+
+
+def test_the_examples_for_supervisors_run_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Up to the directory, which is not there."""
+    examples = Path(__file__).resolve().parents[1] / "examples" / "deploy"
+    supervisord = configparser.ConfigParser(interpolation=None)
+    supervisord.read(examples / "supervisord.conf")
+    words = supervisord["program:chaisession-reaper"]["command"].split()
+    assert words[0].endswith("/bin/chaisession-reaper")
+    assert main(words[1:]) == 78
+    assert "/srv/app/chai_db does not exist" in capsys.readouterr().err
+    assert '"/opt/reaper/bin/chaisession-reaper", "run"]' in (examples / "Containerfile").read_text()
