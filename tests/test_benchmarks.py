@@ -27,3 +27,14 @@ def test_a_quick_round_measures_chaisqld(name: str, tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "chaisqld" in ended.stdout
     assert json.loads(report.read_text(encoding="utf-8"))["ratios"]
+
+
+def test_a_quick_round_measures_what_a_session_costs(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    command = [sys.executable, "-m", "benchmarks.request_cost", "--quick", "--folder", str(tmp_path)]
+    ended = subprocess.run(
+        [*command, "--json", str(report)], cwd=ROOT, capture_output=True, text=True, timeout=110, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    added = json.loads(report.read_text(encoding="utf-8"))["differences"]
+    assert {"untouched session - bare app", "session read - store.find alone"} <= added.keys()

@@ -1,0 +1,237 @@
+"""What a session adds to a request: nothing touched, read only; beside other middlewares' reads.
+
+Run `python -m benchmarks.request_cost`, or with `--quick` to see that everything works.
+
+Requests are calls of the WSGI application in this process, so that no HTTP server's time is in them. Two
+differences matter: a request that touches no session over the bare application, and one that reads over the
+store's own find. The peers are measured as their users have them: Beaker's middleware over files, Flask
+with and without Flask-Session over files, Django's session load from SQLite. One that is not installed is
+left out, and said so.
+"""
+
+import contextlib
+import importlib
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wsgi_chaisession import ChaiStore, SessionMiddleware, tokens
+
+Call = Callable[[], object]
+
+BARE, UNTOUCHED, FIND, READ = "bare app", "untouched session", "store.find alone", "session read"
+# What is reported: the first minus the second, in the same round.
+DIFFERENCES = (
+    (UNTOUCHED, BARE),
+    (READ, FIND),
+    ("Beaker, files", BARE),
+    ("Flask-Session, files", "Flask without a session"),
+)
+
+
+@dataclass
+class Contender:
+    """One way to handle a request, and its median of each round in microseconds."""
+
+    name: str
+    call: Call
+    medians: list[float] = field(default_factory=list)
+
+    def run(self, times: int) -> None:
+        clock = time.perf_counter_ns
+        taken = []
+        for _ in range(times):
+            start = clock()
+            self.call()
+            taken.append(clock() - start)
+        self.medians.append(statistics.median(taken) / 1000)
+
+
+def request(app: Any, cookie: str | None = None) -> tuple[str | None, bytes]:
+    """Handle one GET; the cookie that was set, and the body."""
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": "localhost",
+        "wsgi.url_scheme": "http",
+    }
+    if cookie:
+        environ["HTTP_COOKIE"] = cookie
+    headers: list[tuple[str, str]] = []
+
+    def start_response(status: str, given: list[tuple[str, str]], *_: Any) -> None:
+        if not status.startswith("200"):
+            raise click.ClickException(f"a request was answered with {status}")
+        headers.extend(given)
+
+    body = app(environ, start_response)
+    content = b"".join(body)
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+    set_cookie = {name.lower(): value for name, value in headers}.get("set-cookie")
+    return set_cookie and set_cookie.partition(";")[0], content
+
+
+def reading(app: Any) -> Call:
+    """Requests of a client that has a session already; the first one made it."""
+    cookie, _ = request(app)
+    _, body = request(app, cookie)
+    if body != b"2":
+        raise click.ClickException(f"the session was not read: {body!r}")
+    return lambda: request(app, cookie)
+
+
+def session_app(key: str) -> Any:
+    """Put once, then read."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        session = environ[key]
+        if "n" in session:
+            body = str(session["n"] + 1).encode()
+        else:
+            session["n"], body = 1, b"1"
+            if hasattr(session, "save"):
+                session.save()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [body]
+
+    return app
+
+
+def bare_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:  # noqa: ARG001 - WSGI's
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"1"]
+
+
+def ours(store: ChaiStore) -> Iterator[Contender]:
+    app = SessionMiddleware(session_app("chaisession.session"), store)
+    cookie, _ = request(app)
+    if cookie is None:
+        raise click.ClickException("no session was made")
+    key = tokens.hash_token(cookie.partition("=")[2])
+    untouched = SessionMiddleware(bare_app, store)
+    yield Contender(BARE, lambda: request(bare_app, cookie))
+    yield Contender(UNTOUCHED, lambda: request(untouched, cookie))
+    yield Contender(FIND, lambda: store.find(key))
+    yield Contender(READ, reading(app))
+
+
+def beaker(folder: Path) -> Iterator[Contender]:
+    middleware = importlib.import_module("beaker.middleware").SessionMiddleware
+    options = {"session.type": "file", "session.data_dir": str(folder), "session.data_serializer": "json"}
+    yield Contender("Beaker, files", reading(middleware(session_app("beaker.session"), options)))
+
+
+def flask_session(folder: Path) -> Iterator[Contender]:
+    flask = importlib.import_module("flask")
+    sessions = importlib.import_module("flask_session")
+    cache = importlib.import_module("cachelib.file").FileSystemCache(str(folder))
+    plain, app = flask.Flask("plain"), flask.Flask("sessions")
+    plain.add_url_rule("/", view_func=lambda: "1")
+    app.config.update(SESSION_TYPE="cachelib", SESSION_CACHELIB=cache)
+    sessions.Session(app)
+
+    def view() -> str:
+        if "n" in flask.session:
+            return str(flask.session["n"] + 1)
+        flask.session["n"] = 1
+        return "1"
+
+    app.add_url_rule("/", view_func=view)
+    yield Contender("Flask without a session", lambda: request(plain))
+    yield Contender("Flask-Session, files", reading(app))
+
+
+def django(folder: Path) -> Iterator[Contender]:
+    conf = importlib.import_module("django.conf").settings
+    databases = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "db.sqlite3")}}
+    conf.configure(
+        SECRET_KEY="x" * 50, DATABASES=databases, INSTALLED_APPS=["django.contrib.sessions"], USE_TZ=True
+    )
+    importlib.import_module("django").setup()
+    importlib.import_module("django.core.management").call_command("migrate", verbosity=0)
+    store = importlib.import_module("django.contrib.sessions.backends.db").SessionStore
+    made = store()
+    made["n"] = 1
+    made.create()
+
+    yield Contender("Django's load, SQLite", lambda: store(made.session_key)["n"])
+
+
+def contenders(folder: Path, store: ChaiStore) -> Iterator[Contender]:
+    yield from ours(store)
+    for name, peer in (("Beaker", beaker), ("Flask-Session", flask_session), ("Django", django)):
+        place = folder / name
+        place.mkdir()
+        try:
+            yield from peer(place)
+        except ImportError as missing:
+            click.echo(f"without {name}: {missing}", err=True)
+
+
+def measure(folder: Path, rounds: int, operations: int) -> dict[str, list[float]]:
+    """Rounds in which every contender has its turn, in an order by lot; the first is to warm up."""
+    store = ChaiStore(folder / "chai", timeout=30)
+    with contextlib.closing(store):
+        everybody = list(contenders(folder, store))
+        for _ in range(rounds + 1):
+            for contender in random.sample(everybody, len(everybody)):
+                contender.run(operations)
+    return {contender.name: contender.medians[1:] for contender in everybody}
+
+
+def differences(medians: dict[str, list[float]]) -> dict[str, float]:
+    return {
+        f"{of} - {to}": statistics.median(a - b for a, b in zip(medians[of], medians[to], strict=True))
+        for of, to in DIFFERENCES
+        if of in medians and to in medians
+    }
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default="/var/tmp")  # noqa: S108 - a folder of its own is made there
+@click.option("--rounds", type=click.IntRange(1), default=30, show_default=True)
+@click.option("--operations", type=click.IntRange(1), default=500, show_default=True, help="In each round.")
+@click.option(
+    "--json", "report", type=click.Path(path_type=Path), help="Write what was measured to this file."
+)
+@click.option("--quick", is_flag=True, help="One short round, to see that everything works.")
+def main(folder: Path, *, rounds: int, operations: int, report: Path | None, quick: bool) -> None:
+    """Measure what a session adds to a request."""
+    if quick:
+        rounds, operations = 1, 20
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        medians = measure(Path(place), rounds, operations)
+        end_server(Path(place) / "chai")
+    added = differences(medians)
+    for name, values in medians.items():
+        click.echo(f"{name:28}{statistics.median(values):9.1f} µs")
+    for name, value in added.items():
+        click.echo(f"{name:58}{value:+9.1f} µs")
+    if report:
+        content = {"medians": medians, "differences": added}
+        report.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def end_server(directory: Path) -> None:
+    importlib.import_module("chaisql.process").end(
+        json.loads((directory / "chaisqld.json").read_text())["pid"], timeout=15
+    )
+
+
+if __name__ == "__main__":
+    main()
