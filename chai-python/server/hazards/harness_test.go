@@ -75,7 +75,15 @@ func directory(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		for range 100 {
+			if os.RemoveAll(dir) == nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond) // Pebble makes files while we delete them
+		}
+		t.Logf("%s is left behind", dir)
+	})
 	return dir
 }
 
