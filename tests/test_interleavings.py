@@ -17,21 +17,21 @@ STEPS = range(10)  # more than any request has
 
 
 class Stepping(MemoryStore):
-    """Calls ``at_step`` once, at the step with the number ``step``."""
+    """Calls ``at_step`` once, at the step with the number ``number``."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
-        self.step = -1
+        self.number = -1
         self.at_step: Callable[[], None] | None = None
         self.trace: list[str] = []
 
     def arm(self, step: int, action: Callable[[], None]) -> None:
-        self.step, self.at_step, self.trace = step, action, []
+        self.number, self.at_step, self.trace = step, action, []
 
-    def _run(self, when: str, method: str) -> None:
-        super()._run(when, method)
+    def step(self, when: str, method: str) -> None:
+        super().step(when, method)
         self.trace.append(f"{when} {method}")
-        if self.at_step is not None and len(self.trace) == self.step + 1:
+        if self.at_step is not None and len(self.trace) == self.number + 1:
             action, self.at_step = self.at_step, None
             self.steps_before = list(self.trace)
             action()

@@ -44,9 +44,9 @@ def _scripted(
 
     @wraps(method)
     def run(self: "MemoryStore", /, *args: P.args, **options: P.kwargs) -> R:
-        self._run("before", name)
+        self.step("before", name)
         result = method(self, *args, **options)
-        self._run("after", name)
+        self.step("after", name)
         return result
 
     return run
@@ -93,7 +93,8 @@ class MemoryStore:
         with self._lock:
             self._script.setdefault((when, method), []).append(action)
 
-    def _run(self, when: str, method: str) -> None:
+    def step(self, when: str, method: str) -> None:
+        """Every call passes here before and after its work; a subclass may count or act too."""
         with self._lock:
             waiting = self._script.get((when, method))
             action = waiting.pop(0) if waiting else None
