@@ -185,6 +185,7 @@ def test_the_reaper_is_seen_at_work(start: Callable[[], Demo]) -> None:
     assert numbers(demo)["active"] == 51
     eventually(lambda: numbers(demo)["deleted"] == 50)
     assert numbers(demo)["waiting"] == 0
+    assert numbers(demo)["lag"] == 0
     assert numbers(demo)["active"] == 1
 
 

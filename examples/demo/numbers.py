@@ -1,6 +1,5 @@
 """The numbers of the demonstration's page that are not about one browser."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ def numbers(store: ChaiStore, directory: Path) -> dict[str, Any]:
         "waiting": store.count_expired(),
         "deleted": reaper.deleted if reaper else 0,
         "runs": reaper.runs if reaper else 0,
-        "reaped_ago": round((datetime.now(UTC) - reaper.finished).total_seconds()) if reaper else None,
+        "reaped_ago": round(reaper.age) if reaper else None,
+        "lag": round(store.reaper_lag()),
         "server_pid": published_address(directory).pid,
     }
