@@ -267,7 +267,7 @@ func TestCheckFindsDamagedFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	createSessions(t, e)
-	err = inBatches(e, 5000, func(w Writer, i int) error {
+	err = inBatches(e, 3000, func(w Writer, i int) error {
 		return insert(fmt.Sprintf("%043d", i), []byte(fmt.Sprint(rand.Uint64(), rand.Uint64())), epoch.Add(time.Duration(i)*time.Second))(w)
 	})
 	if err := errors.Join(err, flush(e), e.Close()); err != nil {
@@ -437,9 +437,9 @@ func childRepair(dir string) {
 // An index of more than the 10 MB at which Chai writes a transaction in parts
 // is rebuilt from nothing, killed at each of its steps on the way.
 func TestRepairOfLargeIndexSurvivesKills(t *testing.T) {
-	const rows = 14_000 // with 780 bytes to an entry
+	const rows = 3_600 // with 3 kB to an entry
 	dir := t.TempDir()
-	e, err := Open(background, Options{Dir: dir})
+	e, err := Open(background, Options{Dir: dir, HangLimit: patient})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -447,7 +447,7 @@ func TestRepairOfLargeIndexSurvivesKills(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = inBatches(e, rows, func(w Writer, i int) error {
-		id := strings.Repeat("i", 380) + strconv.Itoa(i)
+		id := strings.Repeat("i", 1500) + strconv.Itoa(i)
 		return w.Exec("INSERT INTO long (id, a) VALUES ($1, $2)", []any{id, id})
 	})
 	if err := errors.Join(err, e.Close()); err != nil {
@@ -462,7 +462,7 @@ func TestRepairOfLargeIndexSurvivesKills(t *testing.T) {
 	if err != nil || !report.OK() || report.Tables[0].Indexes[0].Entries != rows {
 		t.Fatalf("%v, found %v", err, report.Problems())
 	}
-	if kills < 3 {
+	if kills < 2 {
 		t.Errorf("the repair was killed %d times only", kills)
 	}
 }
@@ -471,7 +471,7 @@ func TestRepairOfLargeIndexSurvivesKills(t *testing.T) {
 func repairUnderKills(t *testing.T, dir string) (kills int) {
 	t.Helper()
 	for {
-		out, err := child(t, "repair", dir, "CHAISQLD_TEST_STEP="+strconv.Itoa(kills+2)).CombinedOutput()
+		out, err := child(t, "repair", dir, "CHAISQLD_TEST_STEP="+strconv.Itoa(2*kills+4)).CombinedOutput()
 		if err == nil {
 			return kills
 		}

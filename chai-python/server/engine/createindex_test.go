@@ -9,19 +9,25 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"chaisqld/pgerr"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// largeTable has index entries of about 780 bytes each.
+const largeRows = 4_500
+
+// patient is for loads that a busy machine needs its time for.
+const patient = time.Minute
+
+// largeTable has index entries of about 3 kB each.
 func largeTable(e *Engine, rows int) error {
 	if err := define(e, "CREATE TABLE long (id TEXT PRIMARY KEY, a TEXT, b TEXT)"); err != nil {
 		return err
 	}
 	return inBatches(e, rows, func(w Writer, i int) error {
-		id := strings.Repeat("i", 380) + fmt.Sprintf("%08d", i)
+		id := strings.Repeat("i", 1500) + fmt.Sprintf("%08d", i)
 		return w.Exec("INSERT INTO long (id, a, b) VALUES ($1, $2, $3)", []any{id, id, strconv.Itoa(i % (rows - 1))})
 	})
 }
@@ -32,7 +38,7 @@ func childIndex(dir string) {
 	if err != nil {
 		childFail("step: %v", err)
 	}
-	e, err := Open(background, Options{Dir: dir, MustExist: true})
+	e, err := Open(background, Options{Dir: dir, MustExist: true, HangLimit: patient})
 	if err != nil {
 		childFail("open: %v", err)
 	}
@@ -55,11 +61,11 @@ func childIndex(dir string) {
 func largeDatabase(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	e, err := Open(background, Options{Dir: dir})
+	e, err := Open(background, Options{Dir: dir, HangLimit: patient})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(largeTable(e, 30_000), e.Close()); err != nil {
+	if err := errors.Join(largeTable(e, largeRows), e.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -70,7 +76,7 @@ func largeDatabase(t *testing.T) string {
 func TestLargeIndexIsBuiltWholeOrNotAtAll(t *testing.T) {
 	origin := largeDatabase(t)
 	whole := 0
-	for _, step := range []int{1, 200, 400, 800, 1200, 1_000_000} {
+	for _, step := range []int{1, 400, 650, 1_000_000} {
 		dir := copyMarked(t, origin)
 		out, err := child(t, "index", dir, "CHAISQLD_TEST_STEP="+strconv.Itoa(step)).CombinedOutput()
 		if err != nil && !strings.Contains(err.Error(), "killed") {
@@ -79,7 +85,7 @@ func TestLargeIndexIsBuiltWholeOrNotAtAll(t *testing.T) {
 		onPebble(t, dir, func(db *pebble.DB, c *storedCatalogue) error {
 			table := c.namespace("long")
 			n, err := keysBetween(db, table+1, table+100)
-			if built := c.Index("long_a") != nil; built && n != 30_000 || !built && n != 0 {
+			if built := c.Index("long_a") != nil; built && n != largeRows || !built && n != 0 {
 				t.Errorf("killed at write %d: built %v, %d entries, %v", step, built, n, err)
 			} else if built {
 				whole++
@@ -90,8 +96,8 @@ func TestLargeIndexIsBuiltWholeOrNotAtAll(t *testing.T) {
 			t.Errorf("killed at write %d: %v %v", step, err, report.Problems())
 		}
 	}
-	if whole == 0 || whole == 6 {
-		t.Errorf("%d of 6 were built", whole)
+	if whole == 0 || whole == 4 {
+		t.Errorf("%d of 4 were built", whole)
 	}
 }
 
@@ -114,8 +120,8 @@ func keysBetween(db *pebble.DB, from, to uint64) (n int, err error) {
 }
 
 func TestLargeIndexThatFailsLeavesNothing(t *testing.T) {
-	e := open(t, Options{})
-	if err := largeTable(e, 30_000); err != nil {
+	e := open(t, Options{HangLimit: patient})
+	if err := largeTable(e, largeRows); err != nil {
 		t.Fatal(err)
 	}
 	if err := define(e, "CREATE INDEX long_id ON long (id)"); err != nil {
@@ -141,7 +147,7 @@ func TestLargeIndexThatFailsLeavesNothing(t *testing.T) {
 // In one transaction with it, what was deleted elsewhere would lose its index
 // entries by a rollback.
 func TestLargeIndexIsBuiltAlone(t *testing.T) {
-	e := open(t, Options{})
+	e := open(t, Options{HangLimit: patient})
 	err := define(e, "CREATE TABLE t (id TEXT PRIMARY KEY, a TEXT, b TEXT)", "CREATE INDEX t_a ON t (a)")
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +198,7 @@ func TestLargeIndexIsBuiltAlone(t *testing.T) {
 }
 
 func TestUniqueIndexOnDuplicates(t *testing.T) {
-	e := open(t, Options{})
+	e := open(t, Options{HangLimit: patient})
 	fill := []string{"INSERT INTO t VALUES ('1', NULL, 'x')", "INSERT INTO t VALUES ('2', NULL, 'y')", "INSERT INTO t VALUES ('3', 'a', 'x')"}
 	err := e.Write(background, WriteRequest{Schema: true, Run: func(w Writer) error {
 		err := w.Define("CREATE TABLE t (id TEXT PRIMARY KEY, a TEXT, b BYTEA)")
@@ -213,7 +219,7 @@ func TestUniqueIndexOnDuplicates(t *testing.T) {
 // What Indexable refuses is what Chai panics on, and what lies beside it is not.
 func TestIndexableNumbers(t *testing.T) {
 	for _, n := range []int64{0, math.MinInt64, math.MinInt32 - 1, math.MinInt32, math.MaxInt32, firstUnindexable, lastUnindexable, lastUnindexable + 1, math.MaxInt64} {
-		e := open(t, Options{})
+		e := open(t, Options{HangLimit: patient})
 		if err := define(e, "CREATE TABLE t (id TEXT PRIMARY KEY, n BIGINT)", "CREATE INDEX t_n ON t (n)"); err != nil {
 			t.Fatal(err)
 		}
