@@ -100,13 +100,21 @@ def _start(directory: Path, *, timeout: float, idle_exit: float | None) -> None:
     )
     log = logfile.open_log(directory)
     written = os.fstat(log).st_size
-    start = start_detached(argv, log=log, timeout=timeout)
+    start = start_detached(argv, log=log, timeout=timeout, elsewhere=lambda: _is_served(directory))
+    if (
+        start.outcome is Outcome.ELSEWHERE
+    ):  # a process that began a start before us was killed, not its server
+        return
     log_tail = logfile.tail(directory, written)
     if start.exit_code == NOT_A_DATABASE and not written:
         _take_back(directory)
     if start.exit_code == HELD and ask(published_address(directory)).presence is not Presence.ABSENT:
         return
     check_start(start, directory, timeout=timeout, log_tail=log_tail)
+
+
+def _is_served(directory: Path) -> bool:
+    return ask(published_address(directory)).presence is Presence.SERVING
 
 
 def _take_back(directory: Path) -> None:

@@ -6,7 +6,7 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from chaisql.locate import find_server
 READY = b"ready\n"
 # How long a process that gave up its ready pipe may take to end.
 ENDING_SECONDS = 5.0
+# How often somebody who waits for a server looks whether another one is there by now.
+LOOK_SECONDS = 0.05
 # A shell between us and the server: when it ends, the server is no child of ours, so that it never becomes
 # our zombie nor meets the host's SIGCHLD handling. Forking twice ourselves would be unsafe beside threads.
 # The shell stays only until told: `wait` makes it hand on the exit code of a server that died.
@@ -26,6 +28,7 @@ class Outcome(enum.Enum):
     READY = enum.auto()
     DIED = enum.auto()
     LATE = enum.auto()
+    ELSEWHERE = enum.auto()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +58,14 @@ def command_line(
     return argv
 
 
-def start_detached(argv: Sequence[str], *, log: int, timeout: float) -> Start:
+def start_detached(
+    argv: Sequence[str], *, log: int, timeout: float, elsewhere: Callable[[], bool] = lambda: False
+) -> Start:
     """Run *argv* so that it outlives this process, and wait until it is ready.
 
     :param log: the descriptor that becomes its standard error; closed here.
     :param timeout: seconds until its start counts as late; it is then left to itself.
+    :param elsewhere: whether there is a server by now; then this one is left to itself as well.
     """
     try:
         shell = _popen(
@@ -69,7 +75,7 @@ def start_detached(argv: Sequence[str], *, log: int, timeout: float) -> Start:
         os.close(log)
     assert shell.stdin is not None and shell.stdout is not None  # noqa: S101, PT018 - for the type checkers
     with shell.stdin, shell.stdout:
-        outcome = wait_ready(shell.stdout.fileno(), timeout=timeout)
+        outcome = wait_ready(shell.stdout.fileno(), timeout=timeout, elsewhere=elsewhere)
         with contextlib.suppress(BrokenPipeError):
             shell.stdin.write(b"wait\n" if outcome is Outcome.DIED else b"go\n")
     code = _exit_code(shell)
@@ -93,15 +99,22 @@ def start_child(argv: Sequence[str], *, log: int) -> "tuple[subprocess.Popen[byt
         os.close(log)
 
 
-def wait_ready(descriptor: int, *, timeout: float) -> Outcome:
-    """Wait for the line `ready`; the pipe's end without it means that the server died."""
+def wait_ready(descriptor: int, *, timeout: float, elsewhere: Callable[[], bool] = lambda: False) -> Outcome:
+    """Wait for the line `ready`; the pipe's end without it means that the server died.
+
+    A server that waits for a lock says nothing, though its holder may serve already: *elsewhere* tells.
+    """
     deadline = time.monotonic() + timeout
     data = b""
     with selectors.DefaultSelector() as selector:
         selector.register(descriptor, selectors.EVENT_READ)
         while READY not in data:
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                return Outcome.LATE
+            if not selector.select(max(0.0, min(LOOK_SECONDS, deadline - time.monotonic()))):
+                if elsewhere():
+                    return Outcome.ELSEWHERE
+                if time.monotonic() >= deadline:
+                    return Outcome.LATE
+                continue
             if not (part := os.read(descriptor, 64)):
                 return Outcome.DIED
             data = data[-len(READY) :] + part

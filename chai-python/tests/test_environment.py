@@ -1,5 +1,9 @@
 """Settings that a machine has for other PostgreSQL servers do not divert a connection to a directory."""
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -62,3 +66,45 @@ def test_an_application_name_is_kept(directory: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PGAPPNAME", "books")
     with chaisql.connect(directory) as connection:
         assert connection.info.parameter_status("application_name") == "books"
+
+
+@pytest.mark.parametrize("home", [None, "/nonexistent", "/proc", "", "relative"])
+def test_no_home_is_needed(directory: Path, home: str | None) -> None:
+    """Services often have none, or one that cannot be written."""
+    environment = {"CHAISQL_SERVER": chaisql.find_server()} | ({} if home is None else {"HOME": home})
+    program = "import chaisql, sys; chaisql.connect(sys.argv[1], idle_exit=1).close()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, directory],
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_user_who_can_write_nowhere_else_has_a_server(short_path: Path) -> None:
+    short_path.chmod(0o755)
+    directory = short_path / "data"
+    directory.mkdir(mode=0o700)
+    os.chown(directory, 65534, 65534)
+    program = (
+        "import os, sys, chaisql\n"
+        "server = chaisql.find_server()\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "with chaisql.Server(sys.argv[1]) as server, server.connect() as connection:\n"
+        "    print(connection.execute('SELECT 1').fetchone())\n"
+    )
+    copy = short_path / "chaisqld"  # where the interpreter lies, others may not look
+    shutil.copy(chaisql.find_server(), copy)
+    done = subprocess.run(
+        [sys.executable, "-c", program, directory],
+        env={"CHAISQL_SERVER": str(copy), "HOME": "/root", "TMPDIR": "/proc", "XDG_RUNTIME_DIR": "/proc"},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "(1,)\n", "")

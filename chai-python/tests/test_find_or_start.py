@@ -90,6 +90,21 @@ def test_a_server_on_its_way_out_is_followed_by_a_new_one(
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_a_start_that_waits_for_another_one_is_not_waited_for(
+    directory: Path, tmp_path: Path, script: Callable[[str], Path]
+) -> None:
+    """Somebody was killed while a server was starting for him: it gets ready after we have started ours."""
+    real = chaisql.find_server()
+    os.mkfifo(tmp_path / "end")
+    script(
+        f'"{real}" --dir {directory} --idle-exit 1s >/dev/null 2>&1 3>&- & '
+        f"read -r line <{tmp_path}/end; exit 75"
+    )
+    with chaisql.connect(directory, start_timeout=20) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    (tmp_path / "end").write_text("now\n")
+
+
 def test_an_idle_server_ends_and_is_started_again(
     directory: Path, pid_of: PidOf, wait_gone: Callable[[int], None]
 ) -> None:
