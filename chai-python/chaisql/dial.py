@@ -91,14 +91,25 @@ def _look(address: Address) -> Presence:
 def _same_version(connection: Connection, address: Address) -> Connection:
     """*connection*, if this package understands its server: they agree in the first two numbers."""
     said = connection.info.parameter_status("server_version") or ""
-    found = re.search(r"\(chaisqld ([^)]*)\)", said)
-    theirs = found[1] if found else "no chaisqld"
-    if theirs.split(".")[:2] == VERSION.split(".")[:2]:
+    found = re.search(r"\(chaisqld (\d+)\.(\d+)[^)]*\)", said)
+    theirs = (int(found[1]), int(found[2])) if found else None
+    major, minor = VERSION.split(".")[:2]
+    ours = (int(major), int(minor))
+    if theirs == ours:
         return connection
     connection.close()
     raise ServerError(
-        f"the server at {address.socket} is {said or 'unknown'} but chai-python is {VERSION}: "
-        f"let its users finish and stop it with `python -m chaisql stop`",
+        f"the server at {address.socket} is {said or 'of no version'} but chai-python is {VERSION}: "
+        + _remedy(theirs, ours),
         path=str(address.socket_dir),
         permanent=True,
     )
+
+
+def _remedy(theirs: tuple[int, int] | None, ours: tuple[int, int]) -> str:
+    if theirs is None:
+        return "it is no chaisqld; another program uses the socket"
+    stop = "let its users finish and stop it with `python -m chaisql stop`"
+    if theirs > ours:
+        return f"upgrade chai-python here, or {stop}"
+    return f"{stop}; the next connection then starts a new one"

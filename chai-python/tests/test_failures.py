@@ -166,13 +166,32 @@ def test_a_stale_socket_is_replaced(directory: Path) -> None:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_server_of_another_version_is_not_used(directory: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [
+        ("15.0 (chaisqld 7.1.0)", "upgrade chai-python here, or let its users finish and stop it"),
+        ("15.0 (chaisqld 0.10.0)", "upgrade chai-python here, or let its users finish and stop it"),
+        (
+            "15.0 (chaisqld 0.0.9)",
+            "let its users finish and stop it with .*; the next connection then starts",
+        ),
+        ("15.0", "it is no chaisqld"),
+    ],
+)
+def test_a_server_of_another_version_is_not_used(directory: Path, version: str, remedy: str) -> None:
     directory.mkdir()
-    with listener(directory, b"15.0 (chaisqld 7.1.0)"):
-        with pytest.raises(
-            chaisql.ServerError, match=r"is 15\.0 \(chaisqld 7\.1\.0\) but chai-python is .*stop"
-        ):
+    with listener(directory, version.encode()):
+        with pytest.raises(chaisql.ServerError, match=f"but chai-python is .*: {remedy}") as caught:
             chaisql.connect(directory)
+    assert f"is {version} but" in str(caught.value)
+    assert caught.value.permanent
+
+
+def test_a_server_of_another_patch_is_used(directory: Path) -> None:
+    directory.mkdir()
+    major, minor = chaisql.VERSION.split(".")[:2]
+    with listener(directory, f"15.0 (chaisqld {major}.{minor}.99)".encode()):
+        chaisql.connect(directory).close()
 
 
 def test_a_server_that_accepts_and_says_nothing_does_not_hang_the_caller(directory: Path) -> None:
