@@ -14,8 +14,8 @@ _TAIL_BYTES = 4096
 def open_log(directory: Path) -> int:
     """A descriptor that appends to the log in *directory*.
 
-    A log that has grown past 1 MiB becomes `chaisqld.log.1` first, in place of an older one. The server, which
-    is told the file's name, does the same while it runs.
+    A log that has grown past 1 MiB becomes `chaisqld.log.1` first, in place of an older one. The server,
+    which is told the file's name, does the same while it runs.
     """
     path = directory / NAME
     descriptor = _open(path)
