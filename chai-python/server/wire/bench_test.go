@@ -2,6 +2,7 @@ package wire
 
 import (
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -13,7 +14,7 @@ func BenchmarkFind(b *testing.B) {
 	s := startServer(b, Options{})
 	c := s.connect(b)
 	c.run("CREATE TABLE t (id TEXT PRIMARY KEY, b BYTEA, ts TIMESTAMP)")
-	c.send(messages(parse("put", "INSERT INTO t VALUES ($1, $2, now())"), bind("", "put", "key", string(make([]byte, 256))), execute(""),
+	c.send(messages(parse("put", "INSERT INTO t VALUES ($1, $2, now())"), bind("", "put", "key", strings.Repeat("x", 256)), execute(""),
 		parse("find", "SELECT b, ts FROM t WHERE id = $1"), syncing)...)
 	c.expect(parsed, bound, "INSERT 0 1", parsed, "Ready I")
 	request := encodedMessages(b, bind("", "find", "key"), describe('P', ""), execute(""), syncing)
