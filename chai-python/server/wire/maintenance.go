@@ -122,7 +122,7 @@ func teller(events chan<- progressEvent) engine.Progress {
 	var last string
 	var told time.Time
 	return func(step string, done, total int64) {
-		if now := time.Now(); step != last || done == total || now.Sub(told) >= progressEvery {
+		if now := time.Now(); step != last || now.Sub(told) >= progressEvery {
 			var e progressEvent
 			e.Progress.Step, e.Progress.Done, e.Progress.Total = step, done, total
 			select {
