@@ -216,7 +216,7 @@ func TestSnapshotLoadBreaksTheUntouchedEngine(t *testing.T) {
 
 func childUnshimmed(dir string) {
 	*chaiComparer = untouched
-	o := Options{Dir: dir, Fatal: func(reason string) { fmt.Println("broken:", reason); os.Exit(1) }}
+	o := Options{Dir: dir, HangLimit: patient, Fatal: func(reason string) { fmt.Println("broken:", reason); os.Exit(1) }}
 	o.setDefaults()
 	e := newEngine(o)
 	if err := e.open(context.Background()); err != nil { // not Open, whose self-test would refuse
