@@ -43,6 +43,7 @@ test: test-python test-server ## run all tests
 test-python: $(READY) ## run the Python tests alone
 	$(BIN)/python -m pytest $(ARGS)
 
+# Under the race detector the tests of large indexes would take minutes, so they run without it.
 # The race detector needs a C compiler, its headers and a platform that Go has it for: a trial tells.
 test-server: $(READY) ## run the Go tests alone
 	@go=$$(cat $(GO_CHOICE)) && cd $(SERVER) && \
@@ -52,6 +53,7 @@ test-server: $(READY) ## run the Go tests alone
 	else \
 		echo "go test ./..." && CGO_ENABLED=0 "$$go" test $(GOARGS) ./...; \
 	fi && \
+	echo "go test -run Large ./engine" && CHAISQLD_TESTS=all CGO_ENABLED=0 "$$go" test -run Large ./engine && \
 	cd "$(CURDIR)/benchmarks/load" && "$$go" vet ./... && "$$go" test $(GOARGS) ./...
 
 soak: $(READY) ## load, kill and audit the database for MINUTES=60

@@ -437,6 +437,7 @@ func childRepair(dir string) {
 // An index of more than the 10 MB at which Chai writes a transaction in parts
 // is rebuilt from nothing, killed at each of its steps on the way.
 func TestRepairOfLargeIndexSurvivesKills(t *testing.T) {
+	onlyAtLength(t)
 	const rows = 3_600 // with 3 kB to an entry
 	dir := t.TempDir()
 	e, err := Open(background, Options{Dir: dir, HangLimit: patient})

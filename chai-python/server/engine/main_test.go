@@ -207,3 +207,11 @@ func childFail(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, format+"\n", args...)
 	os.Exit(1)
 }
+
+// onlyAtLength skips a test that takes minutes under the race detector, unless CHAISQLD_TESTS=all asks for it.
+func onlyAtLength(t *testing.T) {
+	t.Helper()
+	if os.Getenv("CHAISQLD_TESTS") != "all" {
+		t.Skip("takes minutes; CHAISQLD_TESTS=all runs it")
+	}
+}
