@@ -37,6 +37,7 @@ type Options struct {
 	Log   *slog.Logger        // default: discard
 	Fatal func(reason string) // ends the process; default: log, then exit with status 70
 
+	viaSQL     bool // for tests: rows are read and written by statements alone
 	mustCreate bool // refuse a database that is there already
 
 	// For tests.

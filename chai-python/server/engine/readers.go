@@ -28,6 +28,7 @@ type generation struct {
 type readers struct {
 	connector driver.Connector
 	size      int
+	direct    *directRows // nil: rows are read through SQL
 
 	mu      sync.Mutex
 	current *generation
@@ -44,8 +45,8 @@ type readers struct {
 	catalogue atomic.Pointer[Catalogue]
 }
 
-func newReaders(connector driver.Connector, size int) *readers {
-	return &readers{connector: connector, size: size, refresh: make(chan struct{}, 1), idle: make(chan struct{})}
+func newReaders(connector driver.Connector, size int, direct *directRows) *readers {
+	return &readers{connector: connector, size: size, direct: direct, refresh: make(chan struct{}, 1), idle: make(chan struct{})}
 }
 
 var errShutdown = pgerr.New(pgerr.AdminShutdown, "the server is shutting down").AsFatal()
@@ -78,6 +79,7 @@ func (p *readers) open(g *generation) (c *conn, err error) {
 		}
 	}
 	c.generation = g
+	c.rows.use(p.direct)
 	if err := c.begin(true); err != nil {
 		return nil, errors.Join(err, c.close())
 	}

@@ -77,6 +77,53 @@ func (t *writeTx) Exec(sql string, args []any) error {
 	return t.fail(t.w.conn.exec(sql, args))
 }
 
+func (t *writeTx) Get(table *Table, key any) ([]any, error) {
+	if t.failed != nil {
+		return nil, t.failed
+	}
+	if err := checkTable(t.catalogue, table); err != nil {
+		return nil, t.fail(err)
+	}
+	row, done, err := t.w.conn.getRow(table, key)
+	if done || err != nil {
+		return row, t.fail(err)
+	}
+	return selectRow(t, table, key)
+}
+
+func (t *writeTx) Insert(table *Table, row []any) error {
+	return t.change(table, func() (bool, error) { return t.w.conn.insertRow(table, row) },
+		func() error { return t.Exec(table.insertSentence(), row) })
+}
+
+func (t *writeTx) Update(table *Table, key any, places []int, values []any) error {
+	return t.change(table, func() (bool, error) { return t.w.conn.updateRow(table, key, places, values) },
+		func() error {
+			return t.Exec(table.updateSentence(places), append(values[:len(values):len(values)], key))
+		})
+}
+
+func (t *writeTx) Delete(table *Table, key any) error {
+	return t.change(table, func() (bool, error) { return t.w.conn.deleteRow(table, key) },
+		func() error { return t.Exec(table.deleteSentence(), []any{key}) })
+}
+
+// change tries the direct way, then the statement.
+func (t *writeTx) change(table *Table, direct func() (done bool, err error), statement func() error) error {
+	if t.failed != nil {
+		return t.failed
+	}
+	if err := checkTable(t.catalogue, table); err != nil {
+		return t.fail(err)
+	}
+	t.dirty = true
+	done, err := direct()
+	if done || err != nil {
+		return t.fail(err)
+	}
+	return statement()
+}
+
 func (t *writeTx) Define(ddl string) error {
 	if !t.schema {
 		return t.fail(pgerr.New(pgerr.InternalError, "a schema change came in a request that does not say so"))

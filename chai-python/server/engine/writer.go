@@ -19,6 +19,7 @@ type writer struct {
 	connector driver.Connector
 	queue     *queue
 	readers   *readers
+	direct    *directRows
 	watchdog  *watchdog
 
 	conn    *conn // its next transaction is begun right after a commit: readers then share that one's snapshot
@@ -138,6 +139,7 @@ func (w *writer) begin() (err error) {
 		if w.conn, err = connect(w.connector); err != nil {
 			return w.watchdog.fail("cannot connect to the database: " + err.Error())
 		}
+		w.conn.rows.use(w.direct)
 	}
 	if w.conn.tx != nil {
 		return nil
