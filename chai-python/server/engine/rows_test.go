@@ -364,13 +364,13 @@ func TestDirectRowsRollBackAndReplay(t *testing.T) {
 	e := sessions(t, Options{})
 	w := e.Catalogue().Table("sessions")
 	row := func(token string) []any { return []any{token, []byte("x"), epoch} }
-	hold, errs := make(chan struct{}), make(chan error, 9)
+	held, hold, errs := make(chan struct{}), make(chan struct{}), make(chan error, 9)
 	go func() {
-		errs <- e.Write(background, WriteRequest{Run: func(Writer) error { <-hold; return nil }})
+		errs <- e.Write(background, WriteRequest{Run: func(Writer) error { close(held); <-hold; return nil }})
 	}()
+	<-held
 	tokens := []string{"a", "b", "a", "c", "d", "b", "e", "f"}
 	queued := func() int { e.queue.mu.Lock(); defer e.queue.mu.Unlock(); return len(e.queue.waiting) }
-	eventually(t, "the writer is held", func() bool { return queued() == 0 })
 	for i, token := range tokens {
 		go func() {
 			errs <- e.Write(background, WriteRequest{Run: func(x Writer) error { return x.Insert(w, row(token)) }})
