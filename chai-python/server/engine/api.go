@@ -13,6 +13,7 @@ type Reader interface {
 	// The slice is reused for the next row, the values in it are not.
 	Query(sql string, args []any, row func(values []any) error) error
 	// Get reads one row by its primary key, all columns; nil when there is none.
+	// Its values are shared: they must not be changed.
 	// The table is one of Catalogue's, its primary key a single column, and the
 	// key a value of that column's type.
 	Get(t *Table, key any) (row []any, err error)

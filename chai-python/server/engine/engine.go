@@ -89,7 +89,7 @@ func (e *Engine) start() error {
 		return err
 	}
 	direct := e.directRows()
-	e.readers = newReaders(e.connector, e.o.Readers, direct)
+	e.readers = newReaders(e.connector, e.o.Readers, direct, newRowCache(e.o.CacheBytes))
 	e.writer = &writer{o: &e.o, log: e.log, connector: e.connector, queue: e.queue, readers: e.readers,
 		direct: direct, watchdog: e.watchdog, quit: make(chan struct{}), stopped: make(chan struct{})}
 	if err := e.writer.start(catalogue); err != nil {

@@ -28,6 +28,9 @@ type session interface {
 type rowAccess struct {
 	notFound error   // what Chai's sessions wrap for a key that is not there; nil: no direct rows
 	session  session // of the transaction that is open, once it was needed
+	cache    *rowCache
+	changes  *rowChanges // of the writer
+	whole    bool        // the row read last has all its index entries
 
 	key, entry, value []byte   // reused
 	old, row          [][]byte // reused
@@ -60,11 +63,19 @@ func (c *conn) encodeKey(t *Table, key any) bool {
 	return true
 }
 
-// stored is the row under rows.key, nil when there is none. The caller owns it.
+// stored is the row under rows.key, nil when there is none. It is shared.
 func (c *conn) stored() ([]byte, error) {
+	if row, ok := c.cached(); ok {
+		c.rows.whole = row.whole
+		return row.stored, nil
+	}
+	c.rows.whole = false
 	value, err := c.openSession().Get(c.rows.key)
 	if err != nil && errors.Is(err, c.rows.notFound) {
 		return nil, nil
+	}
+	if err == nil {
+		c.remember(value)
 	}
 	return value, err
 }
@@ -139,14 +150,14 @@ func (c *conn) updateRow(t *Table, key any, places []int, values []any) (done bo
 		}
 	}
 	changed := func(x *indexLayout) bool { return !x.unchanged(old, c.rows.row, sameKey) }
-	if whole, err := c.hasEntries(t, old, oldKey, changed); !whole || err != nil {
+	if whole, err := c.hasEntries(t, old, oldKey); !whole || err != nil {
 		return false, err
 	}
 	if err := c.dropEntries(t, old, oldKey, changed); err != nil {
 		return true, err
 	}
 	if !sameKey {
-		if err := c.openSession().Delete(oldKey); err != nil {
+		if err := c.dropRow(oldKey); err != nil {
 			return true, err
 		}
 	}
@@ -160,13 +171,20 @@ func (c *conn) deleteRow(t *Table, key any) (done bool, err error) {
 	if !done || err != nil || old == nil {
 		return done, err
 	}
-	if whole, err := c.hasEntries(t, old, oldKey, nil); !whole || err != nil {
+	if whole, err := c.hasEntries(t, old, oldKey); !whole || err != nil {
 		return false, err
 	}
 	if err := c.dropEntries(t, old, oldKey, nil); err != nil {
 		return true, err
 	}
-	return true, c.openSession().Delete(oldKey)
+	return true, c.dropRow(oldKey)
+}
+
+func (c *conn) dropRow(key []byte) error {
+	if c.rows.changes != nil {
+		c.rows.changes.note(key, cachedRow{})
+	}
+	return c.openSession().Delete(key)
 }
 
 // target reads the row that is to be changed, nil when there is none, and its key.
@@ -208,10 +226,14 @@ func (c *conn) merge(t *Table, old [][]byte, places []int, values []any) (ok boo
 	return c.splitValue(t)
 }
 
-// putRow writes the encoded row and its entries in the indexes that chosen picks, nil for all.
+// putRow writes the encoded row and its entries in the indexes that chosen
+// picks, nil for all. The others are there already.
 func (c *conn) putRow(t *Table, chosen func(*indexLayout) bool) error {
 	r, s := &c.rows, c.openSession()
 	defer r.trim()
+	if r.changes != nil {
+		r.changes.note(r.key, cachedRow{bytes.Clone(r.value), true})
+	}
 	if err := s.Put(r.key, r.value); err != nil {
 		return err
 	}
@@ -222,11 +244,14 @@ func (c *conn) dropEntries(t *Table, row [][]byte, key []byte, chosen func(*inde
 	return c.eachEntry(t, row, key, chosen, c.openSession().Delete)
 }
 
-// hasEntries tells whether the indexes have the entries that are to go. Chai
-// refuses to change a row whose entry is missing, so that is left to it.
-func (c *conn) hasEntries(t *Table, row [][]byte, key []byte, chosen func(*indexLayout) bool) (whole bool, err error) {
+// hasEntries tells whether the indexes have the entries of the row read last.
+// Chai refuses to change one whose entry is missing, so that is left to it.
+func (c *conn) hasEntries(t *Table, row [][]byte, key []byte) (whole bool, err error) {
+	if c.rows.whole {
+		return true, nil
+	}
 	whole = true
-	err = c.eachEntry(t, row, key, chosen, func(entry []byte) error {
+	err = c.eachEntry(t, row, key, nil, func(entry []byte) error {
 		found, err := c.openSession().Exists(entry)
 		whole = whole && found
 		return err

@@ -20,9 +20,10 @@ type directRows struct {
 	notFound error // what Chai's sessions wrap for a key that is not there
 }
 
-func (r *rowAccess) use(d *directRows) {
+// use makes direct rows possible on a connection; changes are the writer's.
+func (r *rowAccess) use(d *directRows, cache *rowCache, changes *rowChanges) {
 	if d != nil {
-		r.notFound = d.notFound
+		r.notFound, r.cache, r.changes = d.notFound, cache, changes
 	}
 }
 
@@ -111,7 +112,7 @@ func learn(c *conn, t *Table) (*directRows, error) {
 	if d.notFound == nil {
 		return nil, fmt.Errorf("a missing key is answered with %v", err)
 	}
-	c.rows.use(d)
+	c.rows.use(d, nil, nil)
 	return d, nil
 }
 

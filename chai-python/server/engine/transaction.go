@@ -18,10 +18,11 @@ type writeTx struct {
 	charged   int        // bytes announced
 	alone     bool       // it builds a large index: nothing else may be in it
 	failed    error      // the first failure of the request that runs
+	changes   rowChanges // for the row cache
 }
 
 func (t *writeTx) reset() {
-	t.catalogue, t.dirty, t.charged, t.alone = t.committed, false, 0, false
+	t.catalogue, t.dirty, t.charged, t.alone, t.changes = t.committed, false, 0, false, rowChanges{}
 }
 
 // run calls fn with the transaction; a panic or a failed statement fails it.
@@ -74,6 +75,7 @@ func (t *writeTx) Exec(sql string, args []any) error {
 		return t.fail(errNotAlone)
 	}
 	t.dirty = true
+	t.changes.forget()
 	return t.fail(t.w.conn.exec(sql, args))
 }
 
@@ -116,6 +118,9 @@ func (t *writeTx) change(table *Table, direct func() (done bool, err error), sta
 	if err := checkTable(t.catalogue, table); err != nil {
 		return t.fail(err)
 	}
+	if t.alone {
+		return t.fail(errNotAlone)
+	}
 	t.dirty = true
 	done, err := direct()
 	if done || err != nil {
@@ -136,6 +141,7 @@ func (t *writeTx) Define(ddl string) error {
 	}
 	shared := t.dirty
 	t.dirty = true
+	t.changes.forget()
 	t.w.watchdog.work(&t.w.limits.schema)
 	return t.fail(t.define(ddl, shared))
 }
