@@ -12,6 +12,11 @@ type Reader interface {
 	// returns an error, which Query returns as it is; Stop ends without one.
 	// The slice is reused for the next row, the values in it are not.
 	Query(sql string, args []any, row func(values []any) error) error
+	// Get reads one row by its primary key, all columns; nil when there is none.
+	// Its values are shared: they must not be changed.
+	// The table is one of Catalogue's, its primary key a single column, and the
+	// key a value of that column's type.
+	Get(t *Table, key any) (row []any, err error)
 }
 
 // Writer is a Reader inside the write transaction. After its first error the
@@ -20,6 +25,13 @@ type Writer interface {
 	Reader
 	// Exec runs a statement that changes rows.
 	Exec(sql string, args []any) error
+	// Insert adds a row, with a value for every column.
+	Insert(t *Table, row []any) error
+	// Update gives the columns at places new values in the row with that key,
+	// if it is there.
+	Update(t *Table, key any, places []int, values []any) error
+	// Delete removes the row with that key, if it is there.
+	Delete(t *Table, key any) error
 	// Define runs one CREATE or DROP of a table or an index, and makes the
 	// catalogue follow.
 	Define(ddl string) error

@@ -46,6 +46,7 @@ type Index struct {
 	Unique  bool
 
 	unreadable string // why an audit cannot know its entries, "" for none
+	namespace  uint64 // of its keys in Pebble, 0 when not known
 }
 
 // Table is one table.
@@ -57,6 +58,8 @@ type Table struct {
 	Unsupported string  // why statements on this table must be refused, "" for none
 
 	unreadable string // why an audit cannot know its rows, "" for none
+	namespace  uint64 // of its keys in Pebble, 0 when not known
+	layout     *layout
 }
 
 // Column returns the column of that name, nil when there is none. Names are

@@ -28,6 +28,8 @@ type conn struct {
 	generation *generation // of a reader: the snapshot that tx reads
 	reader     reader      // of a reader: the handle given to fn
 
+	rows rowAccess
+
 	args []driver.NamedValue // reused
 	dest []driver.Value      // reused
 	row  []any               // reused
@@ -44,12 +46,14 @@ func connect(connector driver.Connector) (c *conn, err error) {
 
 func (c *conn) begin(readOnly bool) (err error) {
 	defer c.guard(&err)
+	c.rows.session = nil
 	c.tx, err = c.chai.BeginTx(context.Background(), driver.TxOptions{ReadOnly: readOnly})
 	return err
 }
 
 func (c *conn) commit() (err error) {
 	defer c.guard(&err)
+	c.rows.session = nil
 	if err = c.tx.Commit(); err == nil {
 		c.tx = nil
 	}
@@ -63,6 +67,7 @@ func (c *conn) rollback() (err error) {
 	if c.tx == nil {
 		return nil
 	}
+	c.rows.session = nil
 	if err = c.tx.Rollback(); err != nil {
 		c.broken = true
 		return err
@@ -73,7 +78,7 @@ func (c *conn) rollback() (err error) {
 
 func (c *conn) close() (err error) {
 	defer c.guard(&err)
-	c.tx = nil
+	c.tx, c.rows.session = nil, nil
 	return c.chai.Close()
 }
 

@@ -14,14 +14,18 @@ import (
 // definition is one row of Chai's catalogue.
 type definition struct {
 	name, kind, sql, owner string
+	namespace              uint64 // of its keys in Pebble
 }
 
 // internalPrefix marks what belongs to Chai or to chaisqld.
 const internalPrefix = "__chai"
 
 func readDefinitions(c *conn) (list []definition, err error) {
-	err = c.query("SELECT name, type, sql, owner_table_name FROM __chai_catalog", nil, func(v []any) error {
+	err = c.query("SELECT name, type, sql, owner_table_name, namespace FROM __chai_catalog", nil, func(v []any) error {
 		d := definition{name: text(v[0]), kind: text(v[1]), sql: text(v[2]), owner: text(v[3])}
+		if n, ok := v[4].(int64); ok && n > 0 {
+			d.namespace = uint64(n)
+		}
 		if !strings.HasPrefix(d.name, internalPrefix) {
 			list = append(list, d)
 		}
@@ -51,6 +55,9 @@ func parseCatalogue(version uint64, definitions []definition) *Catalogue {
 			t.addOwned(d)
 		}
 	}
+	for _, t := range list {
+		t.layout = newLayout(t)
+	}
 	return NewCatalogue(version, list...)
 }
 
@@ -61,7 +68,7 @@ func (t *Table) addOwned(d definition) {
 	}
 	p := &ddlParser{tokens: tokenize(d.sql)}
 	index := p.index(d)
-	index.unreadable = p.problem
+	index.unreadable, index.namespace = p.problem, d.namespace
 	switch {
 	case p.problem != "":
 		t.unsupported("index %s: %s", d.name, p.problem)
@@ -79,7 +86,7 @@ func (t *Table) unsupported(format string, args ...any) {
 }
 
 func parseTable(d definition) *Table {
-	t := &Table{Name: d.name}
+	t := &Table{Name: d.name, namespace: d.namespace}
 	p := &ddlParser{tokens: tokenize(d.sql)}
 	p.expect("CREATE", "TABLE")
 	p.next()

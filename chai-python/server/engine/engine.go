@@ -88,9 +88,10 @@ func (e *Engine) start() error {
 	if err != nil {
 		return err
 	}
-	e.readers = newReaders(e.connector, e.o.Readers)
+	direct := e.directRows()
+	e.readers = newReaders(e.connector, e.o.Readers, direct, newRowCache(e.o.CacheBytes))
 	e.writer = &writer{o: &e.o, log: e.log, connector: e.connector, queue: e.queue, readers: e.readers,
-		watchdog: e.watchdog, quit: make(chan struct{}), stopped: make(chan struct{})}
+		direct: direct, watchdog: e.watchdog, quit: make(chan struct{}), stopped: make(chan struct{})}
 	if err := e.writer.start(catalogue); err != nil {
 		return errors.Join(err, e.readers.close(0), e.writer.stop())
 	}

@@ -20,6 +20,7 @@ type Options struct {
 	GroupRequests    int // requests in one group commit; default 64
 	GroupBytes       int // estimated bytes in one group commit; default 1 MiB
 	QueueRequests    int // requests waiting for the writer; default 1024
+	CacheBytes       int // bytes of rows kept by primary key; default 32 MiB, negative for none
 	TransactionBytes int // bytes of keys and values in one transaction; default 4 MiB, at most 4 MiB
 
 	LockWait      time.Duration // wait for the directory's lock; default 5 s
@@ -37,6 +38,7 @@ type Options struct {
 	Log   *slog.Logger        // default: discard
 	Fatal func(reason string) // ends the process; default: log, then exit with status 70
 
+	viaSQL     bool // for tests: rows are read and written by statements alone
 	mustCreate bool // refuse a database that is there already
 
 	// For tests.
@@ -60,6 +62,7 @@ func (o *Options) setDefaults() {
 	orDefault(&o.GroupRequests, 64)
 	orDefault(&o.GroupBytes, 1<<20)
 	orDefault(&o.QueueRequests, 1024)
+	orDefault(&o.CacheBytes, 32<<20)
 	orDefault(&o.TransactionBytes, maxTransactionBytes)
 	orDefault(&o.LockWait, 5*time.Second)
 	orDefault(&o.QueueWait, 5*time.Second)

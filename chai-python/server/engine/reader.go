@@ -28,6 +28,11 @@ func (r *reader) Query(sql string, args []any, row func(values []any) error) err
 		}
 		return row(values)
 	})
+	return r.fail(err)
+}
+
+// fail translates an error, and marks the connection unless the row function made it.
+func (r *reader) fail(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -36,6 +41,17 @@ func (r *reader) Query(sql string, args []any, row func(values []any) error) err
 		logPanic(r.log, err)
 	}
 	return translate(err)
+}
+
+func (r *reader) Get(t *Table, key any) ([]any, error) {
+	if err := checkTable(r.Catalogue(), t); err != nil {
+		return nil, err
+	}
+	row, done, err := r.conn.getRow(t, key)
+	if done || err != nil {
+		return row, r.fail(err)
+	}
+	return selectRow(r, t, key)
 }
 
 // runReader calls fn on a connection of a generation; a panic in fn is an error.

@@ -28,6 +28,8 @@ type generation struct {
 type readers struct {
 	connector driver.Connector
 	size      int
+	direct    *directRows // nil: rows are read through SQL
+	cache     *rowCache
 
 	mu      sync.Mutex
 	current *generation
@@ -44,15 +46,15 @@ type readers struct {
 	catalogue atomic.Pointer[Catalogue]
 }
 
-func newReaders(connector driver.Connector, size int) *readers {
-	return &readers{connector: connector, size: size, refresh: make(chan struct{}, 1), idle: make(chan struct{})}
+func newReaders(connector driver.Connector, size int, direct *directRows, cache *rowCache) *readers {
+	return &readers{connector: connector, size: size, direct: direct, cache: cache, refresh: make(chan struct{}, 1), idle: make(chan struct{})}
 }
 
 var errShutdown = pgerr.New(pgerr.AdminShutdown, "the server is shutting down").AsFatal()
 
 // publish makes what is committed now the state that reads see. Only the
 // writer calls it, and never while it commits.
-func (p *readers) publish(catalogue *Catalogue) error {
+func (p *readers) publish(catalogue *Catalogue, changes *rowChanges) error {
 	next := &generation{catalogue: catalogue, free: make([]*conn, 0, p.size)}
 	for len(next.free) < p.size {
 		c, err := p.open(next)
@@ -61,6 +63,7 @@ func (p *readers) publish(catalogue *Catalogue) error {
 		}
 		next.free = append(next.free, c)
 	}
+	p.cache.advance(next, changes)
 	p.retire(p.swap(next))
 	return nil
 }
@@ -78,6 +81,7 @@ func (p *readers) open(g *generation) (c *conn, err error) {
 		}
 	}
 	c.generation = g
+	c.rows.use(p.direct, p.cache, nil)
 	if err := c.begin(true); err != nil {
 		return nil, errors.Join(err, c.close())
 	}

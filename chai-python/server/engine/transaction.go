@@ -18,10 +18,11 @@ type writeTx struct {
 	charged   int        // bytes announced
 	alone     bool       // it builds a large index: nothing else may be in it
 	failed    error      // the first failure of the request that runs
+	changes   rowChanges // for the row cache
 }
 
 func (t *writeTx) reset() {
-	t.catalogue, t.dirty, t.charged, t.alone = t.committed, false, 0, false
+	t.catalogue, t.dirty, t.charged, t.alone, t.changes = t.committed, false, 0, false, rowChanges{}
 }
 
 // run calls fn with the transaction; a panic or a failed statement fails it.
@@ -74,7 +75,58 @@ func (t *writeTx) Exec(sql string, args []any) error {
 		return t.fail(errNotAlone)
 	}
 	t.dirty = true
+	t.changes.forget()
 	return t.fail(t.w.conn.exec(sql, args))
+}
+
+func (t *writeTx) Get(table *Table, key any) ([]any, error) {
+	if t.failed != nil {
+		return nil, t.failed
+	}
+	if err := checkTable(t.catalogue, table); err != nil {
+		return nil, t.fail(err)
+	}
+	row, done, err := t.w.conn.getRow(table, key)
+	if done || err != nil {
+		return row, t.fail(err)
+	}
+	return selectRow(t, table, key)
+}
+
+func (t *writeTx) Insert(table *Table, row []any) error {
+	return t.change(table, func() (bool, error) { return t.w.conn.insertRow(table, row) },
+		func() error { return t.Exec(table.insertSentence(), row) })
+}
+
+func (t *writeTx) Update(table *Table, key any, places []int, values []any) error {
+	return t.change(table, func() (bool, error) { return t.w.conn.updateRow(table, key, places, values) },
+		func() error {
+			return t.Exec(table.updateSentence(places), append(values[:len(values):len(values)], key))
+		})
+}
+
+func (t *writeTx) Delete(table *Table, key any) error {
+	return t.change(table, func() (bool, error) { return t.w.conn.deleteRow(table, key) },
+		func() error { return t.Exec(table.deleteSentence(), []any{key}) })
+}
+
+// change tries the direct way, then the statement.
+func (t *writeTx) change(table *Table, direct func() (done bool, err error), statement func() error) error {
+	if t.failed != nil {
+		return t.failed
+	}
+	if err := checkTable(t.catalogue, table); err != nil {
+		return t.fail(err)
+	}
+	if t.alone {
+		return t.fail(errNotAlone)
+	}
+	t.dirty = true
+	done, err := direct()
+	if done || err != nil {
+		return t.fail(err)
+	}
+	return statement()
 }
 
 func (t *writeTx) Define(ddl string) error {
@@ -89,6 +141,7 @@ func (t *writeTx) Define(ddl string) error {
 	}
 	shared := t.dirty
 	t.dirty = true
+	t.changes.forget()
 	t.w.watchdog.work(&t.w.limits.schema)
 	return t.fail(t.define(ddl, shared))
 }

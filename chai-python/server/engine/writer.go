@@ -19,6 +19,7 @@ type writer struct {
 	connector driver.Connector
 	queue     *queue
 	readers   *readers
+	direct    *directRows
 	watchdog  *watchdog
 
 	conn    *conn // its next transaction is begun right after a commit: readers then share that one's snapshot
@@ -36,7 +37,7 @@ func (w *writer) start(catalogue *Catalogue) error {
 	if err := w.begin(); err != nil {
 		return err
 	}
-	if err := w.readers.publish(catalogue); err != nil {
+	if err := w.readers.publish(catalogue, &rowChanges{}); err != nil {
 		return err
 	}
 	go w.run()
@@ -86,7 +87,7 @@ func (w *writer) idle() bool {
 
 // republish opens more transactions on the state that is published already.
 func (w *writer) republish() {
-	if err := w.readers.publish(w.tx.committed); err != nil {
+	if err := w.readers.publish(w.tx.committed, &rowChanges{}); err != nil {
 		w.watchdog.fail("cannot open read transactions: " + err.Error())
 	}
 }
@@ -138,6 +139,7 @@ func (w *writer) begin() (err error) {
 		if w.conn, err = connect(w.connector); err != nil {
 			return w.watchdog.fail("cannot connect to the database: " + err.Error())
 		}
+		w.conn.rows.use(w.direct, w.readers.cache, &w.tx.changes)
 	}
 	if w.conn.tx != nil {
 		return nil
@@ -160,10 +162,11 @@ func (w *writer) commit() error {
 		return w.watchdog.fail("commit failed, its outcome is unknown: " + err.Error())
 	}
 	w.tx.committed = w.tx.catalogue
+	changes := w.tx.changes // begin resets them
 	if err := w.begin(); err != nil {
 		return err
 	}
-	if err := w.readers.publish(w.tx.committed); err != nil {
+	if err := w.readers.publish(w.tx.committed, &changes); err != nil {
 		return w.watchdog.fail("cannot open read transactions: " + err.Error())
 	}
 	return nil

@@ -12,7 +12,6 @@ import (
 // rows go, all or the first of them in its order, Chai deletes them in one sentence.
 type deletePlan struct {
 	scan      *scan
-	sentence  string
 	batch     *batch // nil if it is none
 	returning []outputItem
 }
@@ -37,7 +36,6 @@ func (b *binder) deletePlan(s *syntax.Delete) (*deletePlan, error) {
 	}
 	t := b.table
 	p.scan = newScan(t, condition, nil, append(expressions(p.returning), keyAndIndexes(t)...)...)
-	p.sentence = "DELETE FROM " + t.quoted + " WHERE " + t.columns[t.key] + " = $1"
 	if p.returning == nil {
 		p.batch = p.scan.deleteBatch()
 	}
@@ -122,7 +120,7 @@ func (p *deletePlan) deleteRow(x *execution, w engine.Writer, row []any) error {
 	if err := w.Charge(p.scan.table.entryWeight(row)); err != nil {
 		return err
 	}
-	return w.Exec(p.sentence, []any{row[p.scan.table.key]})
+	return w.Delete(p.scan.table.Table, row[p.scan.table.key])
 }
 
 // deleteBatch counts the rows by reading them, then has Chai delete as many: it takes them from the same index, in the same

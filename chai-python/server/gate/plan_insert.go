@@ -2,7 +2,6 @@ package gate
 
 import (
 	"fmt"
-	"strings"
 
 	"chaisqld/engine"
 	"chaisqld/gate/syntax"
@@ -13,8 +12,7 @@ import (
 // exact; Chai's own DO REPLACE leaves the indexes wrong.
 type insertPlan struct {
 	table     *table
-	rows      [][]node // a value for every column
-	sentence  string
+	rows      [][]node  // a value for every column
 	lookup    *scan     // by the key of the scope's proposed row; nil without ON CONFLICT
 	update    *rowWrite // DO UPDATE
 	where     node
@@ -26,7 +24,7 @@ func (b *binder) insertPlan(s *syntax.Insert) (*insertPlan, error) {
 		return nil, err
 	}
 	t := b.table
-	p := &insertPlan{table: t, sentence: insertSentence(t)}
+	p := &insertPlan{table: t}
 	places, err := b.insertPlaces(s)
 	if err != nil {
 		return nil, err
@@ -42,14 +40,6 @@ func (b *binder) insertPlan(s *syntax.Insert) (*insertPlan, error) {
 		return nil, err
 	}
 	return p, nil
-}
-
-func insertSentence(t *table) string {
-	marks := make([]string, len(t.columns))
-	for i := range marks {
-		marks[i] = fmt.Sprintf("$%d", i+1)
-	}
-	return "INSERT INTO " + t.quoted + " (" + strings.Join(t.columns, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ")"
 }
 
 // insertPlaces finds the columns that values are given for.
@@ -221,7 +211,7 @@ func (p *insertPlan) put(x *execution, w engine.Writer, proposed []any, touched 
 		if err := w.Charge(p.table.weight(proposed)); err != nil {
 			return nil, err
 		}
-		return proposed, p.table.named(w.Exec(p.sentence, proposed))
+		return proposed, p.table.named(w.Insert(p.table.Table, proposed))
 	}
 	if p.update == nil {
 		return nil, nil

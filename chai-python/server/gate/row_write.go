@@ -2,8 +2,6 @@ package gate
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 
 	"chaisqld/engine"
 	"chaisqld/gate/syntax"
@@ -12,16 +10,15 @@ import (
 
 // rowWrite changes one row, found by its key.
 type rowWrite struct {
-	table    *table
-	set      []assignment
-	sentence string
+	table  *table
+	set    []assignment
+	places []int // of the columns that are set
 }
 
 func (b *binder) rowWrite(set []syntax.Assignment) (*rowWrite, error) {
 	w := &rowWrite{table: b.table}
-	var parts []string
 	seen := map[int]bool{}
-	for i, a := range set {
+	for _, a := range set {
 		place, err := b.target(a.Column)
 		if err != nil {
 			return nil, err
@@ -35,10 +32,8 @@ func (b *binder) rowWrite(set []syntax.Assignment) (*rowWrite, error) {
 			return nil, err
 		}
 		w.set = append(w.set, assignment{place, value})
-		parts = append(parts, fmt.Sprintf("%s = $%d", b.table.columns[place], i+1))
+		w.places = append(w.places, place)
 	}
-	w.sentence = "UPDATE " + b.table.quoted + " SET " + strings.Join(parts, ", ") + " WHERE " +
-		b.table.columns[b.table.key] + fmt.Sprintf(" = $%d", len(set)+1)
 	return w, nil
 }
 
@@ -49,7 +44,7 @@ func (w *rowWrite) apply(x *execution, to engine.Writer) ([]any, error) {
 	}
 	old := x.scope.row
 	row := append([]any(nil), old...)
-	args := make([]any, 0, len(w.set)+1)
+	values := make([]any, 0, len(w.set))
 	for _, a := range w.set {
 		v, err := a.value.eval(&x.scope)
 		if err != nil {
@@ -59,13 +54,13 @@ func (w *rowWrite) apply(x *execution, to engine.Writer) ([]any, error) {
 			return nil, err
 		}
 		row[a.place] = v
-		args = append(args, v)
+		values = append(values, v)
 	}
 	// Chai writes the whole row again, and takes every index entry out and puts it back.
 	if err := to.Charge(w.table.weight(row) + w.table.entryWeight(old)); err != nil {
 		return nil, err
 	}
-	return row, w.table.named(to.Exec(w.sentence, append(args, old[w.table.key])))
+	return row, w.table.named(to.Update(w.table.Table, old[w.table.key], w.places, values))
 }
 
 // named gives a unique violation PostgreSQL's wording. The value stays out of it: a key may be somebody's token.

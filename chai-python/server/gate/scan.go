@@ -120,6 +120,9 @@ func (s *scan) runKeys(x *execution, emit func([]any) error) error {
 	if err != nil {
 		return err
 	}
+	if s.path.column == s.table.key {
+		return s.runRows(x, values, emit)
+	}
 	sentence := s.selected + " WHERE " + s.table.columns[s.path.column] + " = $1"
 	stopped := false
 	for i, v := range values {
@@ -132,6 +135,31 @@ func (s *scan) runKeys(x *execution, emit func([]any) error) error {
 			return err
 		})
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runRows reads rows by their primary key.
+func (s *scan) runRows(x *execution, keys []any, emit func([]any) error) error {
+	for i, key := range keys {
+		if containsValue(keys[:i], key) {
+			continue
+		}
+		if err := x.check(); err != nil {
+			return err
+		}
+		row, err := x.reader.Get(s.table.Table, key)
+		if err != nil {
+			return err
+		}
+		if row == nil {
+			continue
+		}
+		if err := emit(row); err == engine.Stop {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"chaisqld/gate"
 )
 
-// recorder notes the sentences that reach Chai, and asks Chai how it would run each SELECT.
+// recorder notes the sentences that reach the engine, the operations on single rows included, and asks Chai how it would run each SELECT.
 type recorder struct {
 	engine.Writer
 	tb        testing.TB
@@ -58,6 +58,26 @@ func (r *recorder) Exec(sql string, args []any) error {
 	return r.Writer.Exec(sql, args)
 }
 
+func (r *recorder) Get(t *engine.Table, key any) ([]any, error) {
+	r.note("get "+t.Name, []any{key})
+	return r.Writer.Get(t, key)
+}
+
+func (r *recorder) Insert(t *engine.Table, row []any) error {
+	r.note("insert "+t.Name, row)
+	return r.Writer.Insert(t, row)
+}
+
+func (r *recorder) Update(t *engine.Table, key any, places []int, values []any) error {
+	r.note(fmt.Sprint("update ", t.Name, places), append(values[:len(values):len(values)], key))
+	return r.Writer.Update(t, key, places, values)
+}
+
+func (r *recorder) Delete(t *engine.Table, key any) error {
+	r.note("delete "+t.Name, []any{key})
+	return r.Writer.Delete(t, key)
+}
+
 func (r *recorder) Define(ddl string) error {
 	r.note(ddl, nil)
 	return r.Writer.Define(ddl)
@@ -92,17 +112,16 @@ func TestSentences(t *testing.T) {
 	d.exec("CREATE TABLE", `CREATE TABLE n (k BIGINT PRIMARY KEY, v INTEGER, w DOUBLE PRECISION NOT NULL DEFAULT 0.5)`)
 	d.exec("CREATE INDEX", `CREATE INDEX ON n (v)`)
 	d.exec("INSERT 0 3", `INSERT INTO sessions VALUES ('a', '\x01', $1), ('b', '\x02', $2), ('c', '\x03', $2)`, after(-1), after(1))
-	const all = `SELECT "token", "data", "expiry" FROM "sessions"`
 	for _, test := range []struct {
 		sql  string
 		args []any
 		want string
 	}{
 		// one key
-		{`SELECT data FROM sessions WHERE token = $1`, []any{"x"}, `SELECT "token", "data" FROM "sessions" WHERE "token" = $1 ‹x›`},
-		{`SELECT data FROM sessions WHERE $1 = token AND now() < expiry`, []any{"x"}, all + ` WHERE "token" = $1 ‹x›`},
-		{`SELECT * FROM sessions WHERE token = 'x' AND token = 'y'`, nil, all + ` WHERE "token" = $1 ‹x›`},
-		{`SELECT * FROM sessions WHERE token IN ('x', $1, 'x')`, []any{"y"}, all + ` WHERE "token" = $1 ‹x›` + "\n" + all + ` WHERE "token" = $1 ‹y›`},
+		{`SELECT data FROM sessions WHERE token = $1`, []any{"x"}, `get sessions ‹x›`},
+		{`SELECT data FROM sessions WHERE $1 = token AND now() < expiry`, []any{"x"}, `get sessions ‹x›`},
+		{`SELECT * FROM sessions WHERE token = 'x' AND token = 'y'`, nil, `get sessions ‹x›`},
+		{`SELECT * FROM sessions WHERE token IN ('x', $1, 'x')`, []any{"y"}, `get sessions ‹x›` + "\n" + `get sessions ‹y›`},
 		{`SELECT * FROM sessions WHERE token = NULL`, nil, ``},
 		// ranges
 		{`SELECT token FROM sessions WHERE $1 < token ORDER BY token LIMIT 5`, []any{"x"}, `SELECT "token" FROM "sessions" WHERE "token" > $1 ORDER BY "token" ‹x›`},
@@ -127,13 +146,13 @@ func TestSentences(t *testing.T) {
 		{`SELECT min(expiry) FROM sessions`, nil, `SELECT "expiry" FROM "sessions" ORDER BY "expiry"`},
 		{`SELECT max(token) FROM sessions WHERE token < 'q'`, nil, `SELECT "token" FROM "sessions" WHERE "token" < $1 ORDER BY "token" DESC ‹q›`},
 		// writes
-		{`INSERT INTO n (v, k) VALUES (NULL, 1)`, nil, `INSERT INTO "n" ("k", "v", "w") VALUES ($1, $2, $3) ‹1› ‹<nil>› ‹0.5›`},
-		{`INSERT INTO n VALUES (1, 2) ON CONFLICT DO NOTHING`, nil, `SELECT "k" FROM "n" WHERE "k" = $1 ‹1›`},
+		{`INSERT INTO n (v, k) VALUES (NULL, 1)`, nil, `insert n ‹1› ‹<nil>› ‹0.5›`},
+		{`INSERT INTO n VALUES (1, 2) ON CONFLICT DO NOTHING`, nil, `get n ‹1›`},
 		{`INSERT INTO n VALUES (1, 2) ON CONFLICT (k) DO UPDATE SET v = excluded.v`, nil,
-			`SELECT "k", "v", "w" FROM "n" WHERE "k" = $1 ‹1›` + "\n" + `UPDATE "n" SET "v" = $1 WHERE "k" = $2 ‹2› ‹1›`},
+			`get n ‹1›` + "\n" + `update n[1] ‹2› ‹1›`},
 		{`UPDATE sessions SET expiry = $1 WHERE token = 'a' AND expiry < $1`, []any{after(3)},
-			all + ` WHERE "token" = $1 ‹a›` + "\n" + `UPDATE "sessions" SET "expiry" = $1 WHERE "token" = $2 ‹12:03:00› ‹a›`},
-		{`DELETE FROM sessions WHERE token = 'b'`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "token" = $1 ‹b›` + "\n" + `DELETE FROM "sessions" WHERE "token" = $1 ‹b›`},
+			`get sessions ‹a›` + "\n" + `update sessions[2] ‹12:03:00› ‹a›`},
+		{`DELETE FROM sessions WHERE token = 'b'`, nil, `get sessions ‹b›` + "\n" + `delete sessions ‹b›`},
 		{`DELETE FROM sessions WHERE expiry > now() AND token IN (SELECT token FROM sessions WHERE expiry > now() ORDER BY expiry LIMIT 9)`, nil,
 			`SELECT "token", "expiry" FROM "sessions" WHERE "expiry" > $1 ORDER BY "expiry" ‹12:00:00›` + "\n" + `DELETE FROM "sessions" WHERE "expiry" > $1 LIMIT $2 ‹12:00:00› ‹2›`},
 		{`DELETE FROM sessions WHERE token IN (SELECT token FROM sessions WHERE expiry > now() ORDER BY expiry DESC LIMIT 9)`, nil,
