@@ -21,7 +21,7 @@ import (
 func filled(t *testing.T, n int) (*Engine, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "db")
-	e := sessions(t, Options{Dir: dir, HangLimit: patient})
+	e := sessions(t, Options{Dir: dir})
 	if err := inBatches(e, n, func(w Writer, i int) error { return upsert(fmt.Sprint("row", i), i)(w) }); err != nil {
 		t.Fatal(err)
 	}

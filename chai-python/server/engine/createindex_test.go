@@ -18,9 +18,6 @@ import (
 
 const largeRows = 4_500
 
-// patient is for loads that a busy machine needs its time for.
-const patient = time.Minute
-
 // largeTable has index entries of about 3 kB each.
 func largeTable(e *Engine, rows int) error {
 	if err := define(e, "CREATE TABLE long (id TEXT PRIMARY KEY, a TEXT, b TEXT)"); err != nil {
@@ -121,7 +118,7 @@ func keysBetween(db *pebble.DB, from, to uint64) (n int, err error) {
 }
 
 func TestLargeIndexThatFailsLeavesNothing(t *testing.T) {
-	e := open(t, Options{HangLimit: patient})
+	e := open(t, Options{})
 	if err := largeTable(e, largeRows); err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +145,7 @@ func TestLargeIndexThatFailsLeavesNothing(t *testing.T) {
 // In one transaction with it, what was deleted elsewhere would lose its index
 // entries by a rollback.
 func TestLargeIndexIsBuiltAlone(t *testing.T) {
-	e := open(t, Options{HangLimit: patient})
+	e := open(t, Options{})
 	err := define(e, "CREATE TABLE t (id TEXT PRIMARY KEY, a TEXT, b TEXT)", "CREATE INDEX t_a ON t (a)")
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +196,7 @@ func TestLargeIndexIsBuiltAlone(t *testing.T) {
 }
 
 func TestUniqueIndexOnDuplicates(t *testing.T) {
-	e := open(t, Options{HangLimit: patient})
+	e := open(t, Options{})
 	fill := []string{"INSERT INTO t VALUES ('1', NULL, 'x')", "INSERT INTO t VALUES ('2', NULL, 'y')", "INSERT INTO t VALUES ('3', 'a', 'x')"}
 	err := e.Write(background, WriteRequest{Schema: true, Run: func(w Writer) error {
 		err := w.Define("CREATE TABLE t (id TEXT PRIMARY KEY, a TEXT, b BYTEA)")
@@ -220,7 +217,7 @@ func TestUniqueIndexOnDuplicates(t *testing.T) {
 // What Indexable refuses is what Chai panics on, and what lies beside it is not.
 func TestIndexableNumbers(t *testing.T) {
 	for _, n := range []int64{0, math.MinInt64, math.MinInt32 - 1, math.MinInt32, math.MaxInt32, firstUnindexable, lastUnindexable, lastUnindexable + 1, math.MaxInt64} {
-		e := open(t, Options{HangLimit: patient})
+		e := open(t, Options{})
 		if err := define(e, "CREATE TABLE t (id TEXT PRIMARY KEY, n BIGINT)", "CREATE INDEX t_n ON t (n)"); err != nil {
 			t.Fatal(err)
 		}

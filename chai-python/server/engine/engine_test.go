@@ -13,8 +13,14 @@ const expiryDDL = "CREATE INDEX IF NOT EXISTS idx_sessions_expiry ON sessions (e
 
 var epoch = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// patient is the hang limit of every test that is not about hanging: a busy machine takes its time.
+const patient = time.Minute
+
 func open(t testing.TB, o Options) *Engine {
 	t.Helper()
+	if o.HangLimit == 0 {
+		o.HangLimit = patient
+	}
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}

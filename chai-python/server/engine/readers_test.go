@@ -31,7 +31,7 @@ func holdSync(t *testing.T, dir string) (entered <-chan struct{}, release func()
 
 func TestReadsDoNotWaitForASync(t *testing.T) {
 	dir := t.TempDir()
-	e := sessions(t, Options{Dir: dir, HangLimit: time.Minute})
+	e := sessions(t, Options{Dir: dir})
 	if err := e.Write(background, WriteRequest{Run: insert("before", nil, epoch)}); err != nil {
 		t.Fatal(err)
 	}
