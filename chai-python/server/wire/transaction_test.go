@@ -141,7 +141,7 @@ func TestStatementTimeoutBetweenRows(t *testing.T) {
 	s := startServer(t, Options{})
 	c := s.connect(t)
 	c.run("CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER)")
-	for i := range 4 {
+	for i := range 16 {
 		var values []string
 		for j := range 1000 {
 			values = append(values, fmt.Sprintf("('%d', 1)", i*1000+j))
