@@ -272,34 +272,3 @@ func TestSessionPlans(t *testing.T) {
 		}
 	}
 }
-
-// FuzzPrepare: no text makes the gate panic, and what it refuses it refuses with an SQLSTATE that is not its own fault.
-func FuzzPrepare(f *testing.F) {
-	for _, seed := range []string{
-		`SELECT k, "Mixed", count(*) FROM t WHERE i = $1 AND ts < now() OR NOT o ORDER BY 1 LIMIT $2`,
-		`SELECT min(ts), max(i) FROM t WHERE k IN (SELECT k FROM t WHERE ts < $1 ORDER BY ts LIMIT 3) AND d BETWEEN 1 AND 2.5`,
-		`INSERT INTO t (k, i, y, ts) VALUES ($1, DEFAULT, '\x00', '2025-01-01') ON CONFLICT (k) DO UPDATE SET i = excluded.i + t.i WHERE t.o RETURNING *`,
-		`UPDATE t SET i = (i + 1) * 2, d = 1e300, ts = $1::timestamptz WHERE y = E'\\001' AND "Mixed" <> 'x'`,
-		`DELETE FROM t WHERE ts < $1 AND k IN (SELECT k FROM t WHERE ts < $1 LIMIT 5)`,
-		`CREATE TABLE x (a INT8 PRIMARY KEY, b TEXT NOT NULL DEFAULT 'y', c FLOAT8 DEFAULT -1.5)`,
-		`CREATE INDEX ON t (i)`, `DROP TABLE IF EXISTS t`, `SELECT 1/0, -9223372036854775808, 1e309, 'x'::bytea, 5 % 0, CAST('t' AS bool)`,
-	} {
-		f.Add(seed)
-	}
-	c, g := testCatalogue(1), gate.New(gate.Limits{})
-	f.Fuzz(func(t *testing.T, sql string) {
-		p, err := g.Prepare(sql, nil, c)
-		if err != nil {
-			var e *pgerr.Error
-			if !errors.As(err, &e) || e.Code == pgerr.InternalError || e.Code == "" {
-				t.Errorf("%q: %v", sql, err)
-			}
-			return
-		}
-		if p.Access == gate.None && len(p.Params) == 0 {
-			if _, err := p.Run(nil, nil, testNow); err != nil && !errors.As(err, new(*pgerr.Error)) {
-				t.Errorf("%q: %v", sql, err)
-			}
-		}
-	})
-}
