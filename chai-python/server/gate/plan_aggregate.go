@@ -132,6 +132,11 @@ func (s *scan) count(x *execution) (n int64, counted bool, err error) {
 	return n, true, err
 }
 
+// oneBound says whether a single bound gives just the rows that the conditions want.
+func (p *path) oneBound() bool {
+	return p.exact && !p.byKey() && (p.low == nil) != (p.high == nil)
+}
+
 // exactBound is the one bound that gives just the rows that the conditions want. exact is false if there is no such bound;
 // the bound is nil if no row can meet it.
 func (s *scan) exactBound(x *execution) (begin *limit, exact bool, err error) {

@@ -41,7 +41,7 @@ func (p *updatePlan) execute(x *execution) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := p.scan.matches(x, "UPDATE")
+	rows, err := p.scan.matches(x, "UPDATE", -1)
 	if err != nil {
 		return nil, err
 	}

@@ -99,8 +99,8 @@ func returnRow(to *Result, items []outputItem, x *execution, row []any) error {
 	return err
 }
 
-// matches collects the rows that an UPDATE or DELETE changes, before the first of them is.
-func (s *scan) matches(x *execution, verb string) ([][]any, error) {
+// matches collects the rows that an UPDATE or DELETE changes, before the first of them is; most -1 is all of them.
+func (s *scan) matches(x *execution, verb string, most int64) ([][]any, error) {
 	var rows [][]any
 	kept := buffer{limits: x.limits}
 	err := s.run(x, func(row []any) error {
@@ -108,7 +108,10 @@ func (s *scan) matches(x *execution, verb string) ([][]any, error) {
 		if len(rows) > x.limits.WriteRows {
 			return tooManyRows(verb, x.limits.WriteRows)
 		}
-		return kept.add(row)
+		if err := kept.add(row); err != nil || int64(len(rows)) != most {
+			return err
+		}
+		return engine.Stop
 	})
 	return rows, err
 }

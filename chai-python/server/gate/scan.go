@@ -80,6 +80,14 @@ func (s *scan) needsAll() {
 	s.needs(all...)
 }
 
+// reading is the same scan with other columns read.
+func (s *scan) reading(needed ...node) *scan {
+	other := *s
+	other.fetch = nil
+	other.needs(append(needed, s.condition)...)
+	return &other
+}
+
 // possible runs inner SELECTs and asks the conditions that do not depend on a row.
 func (s *scan) possible(x *execution) (bool, error) {
 	if err := prepareSelections(x, s.all); err != nil {

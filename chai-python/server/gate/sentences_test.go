@@ -154,7 +154,7 @@ func TestSentences(t *testing.T) {
 			`get sessions ‹a›` + "\n" + `update sessions[2] ‹12:03:00› ‹a›`},
 		{`DELETE FROM sessions WHERE token = 'b'`, nil, `get sessions ‹b›` + "\n" + `delete sessions ‹b›`},
 		{`DELETE FROM sessions WHERE expiry > now() AND token IN (SELECT token FROM sessions WHERE expiry > now() ORDER BY expiry LIMIT 9)`, nil,
-			`SELECT "token", "expiry" FROM "sessions" WHERE "expiry" > $1 ORDER BY "expiry" ‹12:00:00›` + "\n" + `DELETE FROM "sessions" WHERE "expiry" > $1 LIMIT $2 ‹12:00:00› ‹2›`},
+			`SELECT "token", "expiry" FROM "sessions" WHERE "expiry" > $1 ORDER BY "expiry" ‹12:00:00›` + "\n" + `delete sessions ‹c›` + "\n" + `delete sessions ‹a›`},
 		{`DELETE FROM sessions WHERE token IN (SELECT token FROM sessions WHERE expiry > now() ORDER BY expiry DESC LIMIT 9)`, nil,
 			`SELECT "token", "expiry" FROM "sessions" WHERE "expiry" > $1 ORDER BY "expiry" DESC ‹12:00:00›`},
 		// schema
