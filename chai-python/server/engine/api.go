@@ -44,7 +44,7 @@ type Writer interface {
 type WriteRequest struct {
 	Bytes  int  // estimate of keys and values, for the size of the group
 	Schema bool // it calls Define: it runs in a transaction of its own
-	Frees  bool // it does nothing but delete rows: it may run when the disk is nearly full
+	Frees  bool // it writes nothing but deletions: it may run when the disk is nearly full
 	// Run may be called again after its transaction was rolled back because of
 	// another member of the group, so it resets its own results first.
 	Run func(Writer) error

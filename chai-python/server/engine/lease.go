@@ -12,8 +12,9 @@ import (
 // same queue as single requests, and has limits, because everybody else's
 // writes wait for its end. Its methods run one after the other.
 type Lease struct {
-	w   *writer
-	end chan leaseEnd
+	w    *writer
+	disk *disk
+	end  chan leaseEnd
 
 	mu      sync.Mutex // held while a call runs: a lease that is busy is not idle
 	err     error      // why it is over
@@ -27,8 +28,8 @@ type leaseEnd struct {
 	done   chan error
 }
 
-func newLease(w *writer) *Lease {
-	return &Lease{w: w, end: make(chan leaseEnd)}
+func newLease(w *writer, disk *disk) *Lease {
+	return &Lease{w: w, disk: disk, end: make(chan leaseEnd)}
 }
 
 var (
@@ -81,15 +82,23 @@ func (l *Lease) grant(now time.Time) {
 
 // Run executes fn in the transaction. The first error or panic rolls the whole
 // transaction back and frees the writer.
-func (l *Lease) Run(fn func(Writer) error) error {
+func (l *Lease) Run(fn func(Writer) error) error { return l.run(fn, false) }
+
+// RunFreeing is Run for what writes nothing but deletions: see WriteRequest.Frees.
+func (l *Lease) RunFreeing(fn func(Writer) error) error { return l.run(fn, true) }
+
+func (l *Lease) run(fn func(Writer) error, frees bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
 		return l.err
 	}
-	l.w.watchdog.work(&l.w.limits.statement)
-	err := l.w.tx.run(fn, true)
-	l.w.watchdog.rest()
+	err := l.disk.check(frees)
+	if err == nil {
+		l.w.watchdog.work(&l.w.limits.statement)
+		err = l.w.tx.run(fn, true)
+		l.w.watchdog.rest()
+	}
 	l.used = time.Now()
 	if err != nil {
 		_ = l.over(errLeaseFailed, false) // err says more than a rollback's outcome
@@ -158,10 +167,10 @@ func totalError(limit time.Duration) error {
 
 // Lease waits in the writer's queue and then owns the write transaction.
 func (e *Engine) Lease(ctx context.Context) (*Lease, error) {
-	if err := e.writable(false); err != nil {
+	if err := e.writable(true); err != nil { // what it may write, Run decides
 		return nil, err
 	}
-	l := newLease(e.writer)
+	l := newLease(e.writer, e.disk)
 	r := &request{lease: l, queued: time.Now(), done: make(chan error, 1)}
 	if err := e.queue.push(r); err != nil {
 		return nil, err

@@ -201,6 +201,11 @@ func (p *Plan) Bytes(args []any) int {
 	return p.run.bytes(args)
 }
 
+// Frees tells whether a run only takes out what is stored.
+func (p *Plan) Frees() bool {
+	return p.Verb == Delete || p.Verb == DropTable || p.Verb == DropIndex
+}
+
 // argumentBytes is what arguments weigh, with an allowance for keys and index entries.
 func argumentBytes(args []any) int {
 	const allowance = 64

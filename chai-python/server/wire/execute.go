@@ -34,7 +34,7 @@ func (c *conn) execute(ctx context.Context, steps []step, final bool) (done int,
 		return c.runEach(ctx, steps)
 	default:
 		err = c.server.engine.Write(ctx, engine.WriteRequest{
-			Bytes: bytesOf(steps), Schema: access == gate.Schema,
+			Bytes: bytesOf(steps), Schema: access == gate.Schema, Frees: frees(steps),
 			Run: func(w engine.Writer) error { return c.runSteps(watchedWriter{w, ctx}, steps, &done) },
 		})
 		if err != nil && done == len(steps) {
@@ -99,6 +99,21 @@ func bytesOf(steps []step) int {
 		}
 	}
 	return n
+}
+
+// frees tells whether all that the steps write is to take rows or tables out.
+// Then they may run when the disk is nearly full, or it would stay so.
+func frees(steps []step) bool {
+	for i := range steps {
+		if s := &steps[i]; s.err == nil && !s.frees() {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *step) frees() bool {
+	return s.access() < gate.Write || s.portal.plan != nil && s.portal.plan.Frees()
 }
 
 // runSteps runs steps on one reader. When the engine calls again after a
@@ -169,7 +184,7 @@ func (c *conn) runHeld(ctx context.Context, s *step) error {
 	case access == gate.Schema:
 		c.tx.schema = true
 	}
-	return c.onLease(ctx, func(w engine.Writer) error { return c.runStep(watchedWriter{w, ctx}, s) })
+	return c.onLease(ctx, s.frees(), func(w engine.Writer) error { return c.runStep(watchedWriter{w, ctx}, s) })
 }
 
 func verbName(v gate.Verb) string {

@@ -62,12 +62,18 @@ type testServer struct {
 
 func startServer(t testing.TB, o Options, others ...Listener) *testServer {
 	t.Helper()
+	return serveDatabase(t, engine.Options{Dir: engine.Memory, LeaseIdle: o.LeaseIdle}, o, others...)
+}
+
+func serveDatabase(t testing.TB, e engine.Options, o Options, others ...Listener) *testServer {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "wire")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	db, err := engine.Open(t.Context(), engine.Options{Dir: engine.Memory, LeaseIdle: o.LeaseIdle, Fatal: func(reason string) { t.Errorf("engine: %s", reason) }})
+	e.Fatal = func(reason string) { t.Errorf("engine: %s", reason) }
+	db, err := engine.Open(t.Context(), e)
 	if err != nil {
 		t.Fatal(err)
 	}

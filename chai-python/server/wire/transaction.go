@@ -70,7 +70,7 @@ func (c *conn) isolate() error {
 	}
 	ctx, end := c.cancel.begin(c.timeout())
 	defer end()
-	return whyCanceled(ctx, c.onLease(ctx, func(engine.Writer) error { return nil }))
+	return whyCanceled(ctx, c.onLease(ctx, true, func(engine.Writer) error { return nil }))
 }
 
 // setTransaction answers SET TRANSACTION, which comes before any work.
@@ -90,13 +90,17 @@ func (c *conn) setTransaction(o gate.SetOption) error {
 }
 
 // onLease runs fn in the write transaction, for which it may have to queue.
-func (c *conn) onLease(ctx context.Context, fn func(engine.Writer) error) error {
+// frees says that fn writes nothing but deletions.
+func (c *conn) onLease(ctx context.Context, frees bool, fn func(engine.Writer) error) error {
 	if c.tx.lease == nil {
 		lease, err := c.server.engine.Lease(ctx)
 		if err != nil {
 			return err
 		}
 		c.tx.lease = lease
+	}
+	if frees {
+		return c.tx.lease.RunFreeing(fn)
 	}
 	return c.tx.lease.Run(fn)
 }
@@ -117,7 +121,7 @@ func (c *conn) catalogue() *engine.Catalogue {
 	newest := c.server.engine.Catalogue()
 	if c.tx.lease != nil && c.tx.schema {
 		// An error means that the lease is over; the statement will hear it.
-		_ = c.tx.lease.Run(func(w engine.Writer) error {
+		_ = c.tx.lease.RunFreeing(func(w engine.Writer) error {
 			newest = w.Catalogue()
 			return nil
 		})
