@@ -1,0 +1,69 @@
+package differential
+
+import (
+	"slices"
+	"strings"
+)
+
+// agree says whether two answers are the same; order where the statement settles it.
+func agree(s *statement, ours, theirs outcome) bool {
+	if ours.code != theirs.code {
+		return false
+	}
+	if ours.code != "" {
+		return true
+	}
+	return ours.tag == theirs.tag && slices.Equal(ours.columns, theirs.columns) && slices.Equal(ours.params, theirs.params) && sameRows(s, ours, theirs)
+}
+
+func sameRows(s *statement, ours, theirs outcome) bool {
+	if s.arbitrary || len(ours.rows) != len(theirs.rows) {
+		return len(ours.rows) == len(theirs.rows)
+	}
+	a, b := rowTexts(ours), rowTexts(theirs)
+	if !s.ordered {
+		slices.Sort(a)
+		slices.Sort(b)
+	}
+	return slices.Equal(a, b)
+}
+
+func rowTexts(o outcome) []string {
+	list := make([]string, len(o.rows))
+	for i, row := range o.rows {
+		list[i] = rowText(row)
+	}
+	return list
+}
+
+// difference is one way in which the two servers may answer differently.
+type difference struct {
+	name    string // as in docs/sql.md
+	applies func(s *statement, ours, theirs outcome) bool
+}
+
+// differences is the whole list. The first that applies is counted.
+var differences = []difference{
+	{"refused", func(s *statement, ours, theirs outcome) bool { return ours.code == "0A000" }},
+	{"names", func(s *statement, ours, theirs outcome) bool { return ours.code == "42602" }},
+	{"same class", func(s *statement, ours, theirs outcome) bool {
+		return ours.code != "" && theirs.code != "" && ours.code[:2] == theirs.code[:2]
+	}},
+	{"evaluation order", func(s *statement, ours, theirs outcome) bool {
+		return s.fallible && (ours.code == "" || class(ours, "22")) && (theirs.code == "" || class(theirs, "22"))
+	}},
+	{"order of changed keys", func(s *statement, ours, theirs outcome) bool {
+		return s.setsKey && (ours.code == "23505" || theirs.code == "23505")
+	}},
+}
+
+func class(o outcome, class string) bool { return strings.HasPrefix(o.code, class) }
+
+func explain(s *statement, ours, theirs outcome) string {
+	for _, d := range differences {
+		if d.applies(s, ours, theirs) {
+			return d.name
+		}
+	}
+	return ""
+}
