@@ -139,7 +139,8 @@ type ResetOption struct{ Name string }
 // ShowOption details SHOW; Name "" is ALL.
 type ShowOption struct{ Name string }
 
-// DiscardOption details DISCARD: "all", "plans", "sequences" or "temporary".
+// DiscardOption details DISCARD: "all", "plans", "sequences" or "temporary"; and what is as empty, CLOSE ALL ("cursors") and
+// UNLISTEN * ("listeners").
 type DiscardOption struct{ What string }
 
 // DeallocateOption details DEALLOCATE; Name "" is ALL.

@@ -21,7 +21,7 @@ type selectPlan struct {
 
 func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
 	if s.Table != nil {
-		if err := b.use(*s.Table); err != nil {
+		if err := b.useForReading(*s.Table); err != nil {
 			return nil, err
 		}
 	}

@@ -18,7 +18,7 @@ func sessionPlan(s *syntax.Session) *Plan {
 	case "show":
 		return &Plan{Verb: Show, Tag: "SHOW", Session: ShowOption{s.Name}, Columns: showColumns(s.Name)}
 	case "discard":
-		return &Plan{Verb: Discard, Tag: "DISCARD " + upperWord(s.Name), Session: DiscardOption{s.Name}}
+		return &Plan{Verb: Discard, Tag: discardTag(s.Name), Session: DiscardOption{s.Name}}
 	}
 	tag := "DEALLOCATE"
 	if s.Name == "" {
@@ -40,6 +40,16 @@ func showColumns(name string) []Column {
 
 // settingSpelling has the settings that PostgreSQL does not write in lower case.
 var settingSpelling = map[string]string{"timezone": "TimeZone", "datestyle": "DateStyle", "intervalstyle": "IntervalStyle"}
+
+func discardTag(what string) string {
+	switch what {
+	case "cursors":
+		return "CLOSE CURSOR ALL"
+	case "listeners":
+		return "UNLISTEN"
+	}
+	return "DISCARD " + upperWord(what)
+}
 
 func upperWord(s string) string {
 	if s == "temporary" {

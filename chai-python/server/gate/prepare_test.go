@@ -258,6 +258,8 @@ func TestSessionPlans(t *testing.T) {
 		{"RESET ALL", gate.Reset, "RESET", gate.ResetOption{}},
 		{"SHOW a", gate.Show, "SHOW", gate.ShowOption{Name: "a"}},
 		{"DISCARD TEMP", gate.Discard, "DISCARD TEMP", gate.DiscardOption{What: "temporary"}},
+		{"CLOSE ALL", gate.Discard, "CLOSE CURSOR ALL", gate.DiscardOption{What: "cursors"}},
+		{"UNLISTEN *", gate.Discard, "UNLISTEN", gate.DiscardOption{What: "listeners"}},
 		{"DEALLOCATE a", gate.Deallocate, "DEALLOCATE", gate.DeallocateOption{Name: "a"}},
 		{"DEALLOCATE ALL", gate.Deallocate, "DEALLOCATE ALL", gate.DeallocateOption{}},
 		{"-- nothing", gate.Empty, "", nil},

@@ -204,6 +204,9 @@ func containsValue(values []any, v any) bool {
 
 // query runs a sentence and spreads the columns read over a row as wide as the table.
 func (s *scan) query(x *execution, sentence string, args []any, emit func([]any) error) error {
+	if v := s.table.view; v != nil {
+		return v.run(x, s.table.database, emit)
+	}
 	return x.reader.Query(sentence, args, func(values []any) error {
 		if err := x.check(); err != nil {
 			return err

@@ -18,6 +18,9 @@ type table struct {
 	key     int      // place of the primary key
 	indexed []bool   // the key, and columns with an index of their own: Chai reads these in order
 	entries int      // index entries that each row has, its own included
+
+	view     *view // what makes the rows; nil for a stored table
+	database string
 }
 
 // quote writes an identifier for Chai. checkName let no character through that would need an escape.
@@ -72,15 +75,32 @@ func newTable(from *engine.Table) *table {
 	return t
 }
 
+// useForReading makes a table or a view the one that columns are looked up in.
+func (b *binder) useForReading(from syntax.Table) error {
+	t, err := b.findView(from.Name)
+	if err != nil {
+		return err
+	}
+	if t == nil {
+		return b.use(from)
+	}
+	b.look(t, from)
+	return nil
+}
+
 // use makes a table the one that columns are looked up in.
 func (b *binder) use(from syntax.Table) error {
 	t, err := b.findTable(from.Name)
 	if err != nil {
 		return err
 	}
+	b.look(t, from)
+	return nil
+}
+
+func (b *binder) look(t *table, from syntax.Table) {
 	b.table, b.alias = t, from.Name.Text
 	if from.Alias != "" {
 		b.alias = from.Alias
 	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"chaisqld/gate"
@@ -56,6 +57,7 @@ var knownSettings = byLowerName([]setting{
 	{"in_hot_standby", "off", true, fixed, "Never: there is one server."},
 	{"integer_datetimes", "on", true, fixed, "Timestamps are 64-bit integers."},
 	{"IntervalStyle", "postgres", true, oneOf("postgres", "postgres_verbose", "sql_standard", "iso_8601"), "There are no intervals."},
+	{"jit", "off", false, oneOf("off", "on"), "Nothing is compiled."},
 	{"is_superuser", "off", true, fixed, "Never."},
 	{"lock_timeout", "0", false, noTimeout, "Only the server's own limit is in effect."},
 	{"max_identifier_length", "63", false, fixed, "As PostgreSQL."},
@@ -118,14 +120,23 @@ func acceptBool(value string) (string, bool) {
 	return onOff(on == true), true
 }
 
+// acceptEncoding looks at letters and digits alone, as PostgreSQL does: a client
+// is known to send quotes in its start packet.
 func acceptEncoding(value string) (string, bool) {
-	switch strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(value)) {
+	switch strings.ToLower(strings.Map(letterOrDigit, value)) {
 	case "utf8", "unicode":
 		return "UTF8", true
 	case "sqlascii": // what libraries ask for in the C locale: no conversion, which is what happens
 		return "SQL_ASCII", true
 	}
 	return "", false
+}
+
+func letterOrDigit(r rune) rune {
+	if unicode.IsLetter(r) || unicode.IsDigit(r) {
+		return r
+	}
+	return -1
 }
 
 // acceptDateStyle takes ISO with any order of day and month, which matters only

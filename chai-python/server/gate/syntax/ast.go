@@ -5,8 +5,9 @@ type Statement interface{ statement() }
 
 // Name is an identifier with the position of its first character.
 type Name struct {
-	Text string
-	At   int
+	Text   string
+	At     int
+	Schema string // "" or one of PostgreSQL's own, which only FROM may name
 }
 
 // Select is SELECT … [FROM …].
@@ -188,10 +189,11 @@ type (
 		X    Expr
 		Type TypeName
 	}
-	// Negate is -x.
-	Negate struct {
+	// Sign is -x or +x.
+	Sign struct {
 		at
-		X Expr
+		X     Expr
+		Minus bool
 	}
 	// Binary is a comparison or arithmetic: = <> < <= > >= + - * / %.
 	Binary struct {

@@ -161,6 +161,18 @@ func (p *parser) checkedName(t token) Name {
 	return Name{Text: t.value, At: t.at}
 }
 
+// relationName takes what FROM can name: a table, or one of PostgreSQL's own.
+func (p *parser) relationName() Name {
+	t := p.peek()
+	if !catalogueSchemas[t.value] || t.kind != word && t.kind != quoted || !p.peekAt(1).is(".") {
+		return p.tableName()
+	}
+	p.next += 2
+	n := p.label()
+	n.Schema, n.At = t.value, t.at
+	return n
+}
+
 // tableName takes [public.]name.
 func (p *parser) tableName() Name {
 	n := p.name()

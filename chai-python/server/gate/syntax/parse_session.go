@@ -206,3 +206,17 @@ func (p *parser) deallocate() Statement {
 	}
 	return s
 }
+
+// nothingToEnd takes what clients send to leave a clean session behind, CLOSE ALL and UNLISTEN *: there are no cursors and
+// nobody listens.
+func (p *parser) nothingToEnd() Statement {
+	t := p.take()
+	switch {
+	case t.is("close") && p.accept("all"):
+		return &Session{Verb: "discard", Name: "cursors"}
+	case t.is("unlisten") && p.accept("*"):
+		return &Session{Verb: "discard", Name: "listeners"}
+	}
+	p.unsupported(t.at, upper(t.value), supportedStatements)
+	return nil
+}

@@ -4,9 +4,9 @@ const supportedStatements = "Supported are SELECT, INSERT, UPDATE, DELETE, CREAT
 	"SET, RESET, SHOW, DISCARD and DEALLOCATE."
 
 // refusedStatements begin statements of PostgreSQL that the gate does not have.
-var refusedStatements = wordSet(`alter analyse analyze call checkpoint close cluster comment copy declare do execute explain fetch
+var refusedStatements = wordSet(`alter analyse analyze call checkpoint cluster comment copy declare do execute explain fetch
 	grant import listen load lock merge move notify prepare reassign refresh reindex release revoke savepoint security table
-	truncate unlisten vacuum values with`)
+	truncate vacuum values with`)
 
 func (p *parser) statement() Statement {
 	for p.accept(";") {
@@ -79,6 +79,8 @@ func (p *parser) sessionGrammar(first string) func() Statement {
 		return p.discard
 	case "deallocate":
 		return p.deallocate
+	case "close", "unlisten":
+		return p.nothingToEnd
 	}
 	return nil
 }
@@ -156,7 +158,7 @@ func (p *parser) from() *Table {
 		p.unsupported(t.at, "a subquery in FROM", hint)
 	}
 	p.accept("only")
-	table := p.aliased()
+	table := p.withAlias(p.relationName())
 	if t := p.peek(); t.is(",") || t.kind == word && joins[t.value] {
 		p.unsupported(t.at, "a join", hint)
 	}
@@ -165,8 +167,10 @@ func (p *parser) from() *Table {
 
 var joins = wordSet("join inner left right full cross natural")
 
-func (p *parser) aliased() Table {
-	table := Table{Name: p.tableName()}
+func (p *parser) aliased() Table { return p.withAlias(p.tableName()) }
+
+func (p *parser) withAlias(name Name) Table {
+	table := Table{Name: name}
 	if t := p.peek(); t.is("(") {
 		p.unsupported(t.at, "a function in FROM", "Name one table.")
 	}

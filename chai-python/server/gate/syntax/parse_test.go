@@ -187,7 +187,7 @@ func TestParseFailures(t *testing.T) {
 		{"SELECT select", pgerr.SyntaxError, `syntax error at or near "select"`, 8},
 		{"SELECT $0", pgerr.UndefinedParameter, "there is no parameter $0", 8},
 		{"SELECT $99999999999999999999", pgerr.UndefinedParameter, "there is no parameter $99999999999999999999", 8},
-		{"SELECT 1 FROM pg_catalog.pg_class", "3F000", `schema "pg_catalog" does not exist`, 15},
+		{"DELETE FROM pg_catalog.pg_class", "3F000", `schema "pg_catalog" does not exist`, 13},
 		{"SELECT 'a\x00'", pgerr.CharacterNotInRepertoire, `invalid byte sequence for encoding "UTF8": 0x00`, 10},
 		{"SELECT '\xff'", pgerr.CharacterNotInRepertoire, `invalid byte sequence for encoding "UTF8"`, 0},
 		{"SELECT E'\\xff'", pgerr.CharacterNotInRepertoire, `invalid byte sequence for encoding "UTF8"`, 8},

@@ -37,8 +37,13 @@ func (p *parser) wordExpr(t token) Expr {
 	return p.columnOrCall()
 }
 
-// keywordFunction takes current_timestamp and its like, with a precision that only 6 can be.
+// keywordFunction takes current_timestamp and its like, with a precision that only 6 can be. PostgreSQL lets one of them be
+// called like any other function.
 func (p *parser) keywordFunction(t token) Expr {
+	if t.value == "current_schema" && p.peekAt(1).is("(") {
+		p.next++
+		return p.call(Name{Text: t.value, At: t.at})
+	}
 	p.next++
 	if p.peek().is("(") {
 		modifiers := p.modifiers()

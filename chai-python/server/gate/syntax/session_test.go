@@ -39,6 +39,8 @@ func TestSessionStatements(t *testing.T) {
 		{"SHOW Server_Version", Session{Verb: "show", Name: "server_version"}},
 		{"DISCARD ALL", Session{Verb: "discard", Name: "all"}},
 		{"DISCARD TEMP", Session{Verb: "discard", Name: "temporary"}},
+		{"CLOSE ALL", Session{Verb: "discard", Name: "cursors"}},
+		{"UNLISTEN *", Session{Verb: "discard", Name: "listeners"}},
 		{"DEALLOCATE ALL", Session{Verb: "deallocate"}},
 		{`DEALLOCATE PREPARE "_pg3_0"`, Session{Verb: "deallocate", Name: "_pg3_0"}},
 	} {

@@ -1,0 +1,149 @@
+package gate
+
+import (
+	"slices"
+
+	"chaisqld/engine"
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
+)
+
+// Views describe the database's own tables: what a client needs to know of them, under the names and with the columns that
+// PostgreSQL has, so that the same SELECT runs there. All else of PostgreSQL's catalogue is refused with a word about these.
+
+const (
+	publicSchema  = "public"
+	catalogueHint = "Tables, columns and keys are in information_schema.tables, .columns and .key_column_usage, indexes in pg_indexes; " +
+		"python -m chaisql shell lists them with \\d."
+)
+
+// view is a table that is not stored; rows makes what it holds.
+type view struct {
+	columns []viewColumn
+	rows    func(database string, t *engine.Table) [][]any // of one table
+}
+
+type viewColumn struct {
+	name string
+	of   Type
+}
+
+// Of PostgreSQL's own columns the first ones, in its order.
+var views = map[string]*view{
+	"information_schema.tables": {
+		[]viewColumn{{"table_catalog", Name}, {"table_schema", Name}, {"table_name", Name}, {"table_type", Varchar}},
+		func(database string, t *engine.Table) [][]any {
+			return [][]any{{database, publicSchema, t.Name, "BASE TABLE"}}
+		},
+	},
+	"information_schema.columns": {
+		[]viewColumn{{"table_catalog", Name}, {"table_schema", Name}, {"table_name", Name}, {"column_name", Name},
+			{"ordinal_position", Int4}, {"column_default", Varchar}, {"is_nullable", Varchar}, {"data_type", Varchar}},
+		describeColumns,
+	},
+	"information_schema.key_column_usage": {
+		[]viewColumn{{"constraint_catalog", Name}, {"constraint_schema", Name}, {"constraint_name", Name}, {"table_catalog", Name},
+			{"table_schema", Name}, {"table_name", Name}, {"column_name", Name}, {"ordinal_position", Int4}},
+		func(database string, t *engine.Table) (rows [][]any) {
+			for i, column := range t.PrimaryKey {
+				rows = append(rows, []any{database, publicSchema, primaryKeyName(t), database, publicSchema, t.Name, column, int64(i + 1)})
+			}
+			return rows
+		},
+	},
+	"pg_catalog.pg_indexes": {
+		[]viewColumn{{"schemaname", Name}, {"tablename", Name}, {"indexname", Name}, {"tablespace", Name}, {"indexdef", Text}},
+		describeIndexes,
+	},
+}
+
+func primaryKeyName(t *engine.Table) string { return t.Name + "_pkey" }
+
+func describeColumns(database string, t *engine.Table) (rows [][]any) {
+	for i, c := range t.Columns {
+		var deflt any
+		if c.Default != "" {
+			deflt = c.Default
+		}
+		nullable := "YES"
+		if c.NotNull || slices.Contains(t.PrimaryKey, c.Name) {
+			nullable = "NO"
+		}
+		rows = append(rows, []any{database, publicSchema, t.Name, c.Name, int64(i + 1), deflt, nullable, columnType(c.Type).Name})
+	}
+	return rows
+}
+
+func describeIndexes(_ string, t *engine.Table) [][]any {
+	rows := [][]any{describeIndex(t, primaryKeyName(t), t.PrimaryKey, true)}
+	for _, i := range t.Indexes {
+		rows = append(rows, describeIndex(t, i.Name, i.Columns, i.Unique))
+	}
+	return rows
+}
+
+func describeIndex(t *engine.Table, name string, columns []string, unique bool) []any {
+	kind := "INDEX"
+	if unique {
+		kind = "UNIQUE INDEX"
+	}
+	list := ""
+	for i, c := range columns {
+		if i > 0 {
+			list += ", "
+		}
+		list += syntax.Quoted(c)
+	}
+	definition := "CREATE " + kind + " " + syntax.Quoted(name) + " ON " + publicSchema + "." + syntax.Quoted(t.Name) + " USING btree (" + list + ")"
+	return []any{publicSchema, t.Name, name, nil, definition}
+}
+
+// findView is the view that FROM names, nil if it names a table. Like PostgreSQL, pg_indexes is found without its schema.
+func (b *binder) findView(name syntax.Name) (*table, error) {
+	schema := name.Schema
+	if schema == "" && views["pg_catalog."+name.Text] != nil {
+		schema = "pg_catalog"
+	}
+	if schema == "" {
+		return nil, nil
+	}
+	v := views[schema+"."+name.Text]
+	if v == nil {
+		return nil, b.fail(name.At, pgerr.FeatureNotSupported, "catalogue queries are not supported: there is no %s.%s", schema, name.Text).
+			WithHint(catalogueHint)
+	}
+	t := &table{Table: &engine.Table{Name: schema + "." + name.Text}, places: map[string]int{}, view: v, database: b.identity.Database}
+	for i, c := range v.columns {
+		t.Columns = append(t.Columns, engine.Column{Name: c.name})
+		t.places[c.name] = i
+		t.types = append(t.types, c.of)
+		t.columns = append(t.columns, quote(c.name))
+	}
+	t.indexed = make([]bool, len(v.columns))
+	return t, nil
+}
+
+// run hands on the rows of all tables, as scan.query does with what is stored.
+func (v *view) run(x *execution, database string, emit func([]any) error) error {
+	for _, t := range x.reader.Catalogue().Tables() {
+		for _, row := range v.rows(database, t) {
+			if err := emit(row); err == engine.Stop {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// explained turns the failure of a query of PostgreSQL's catalogue, which may use all of its grammar, into the reason: not
+// the grammar but the catalogue is what is missing.
+func explained(sql string, depth int, err error) error {
+	name, at := syntax.CatalogueTable(sql, depth)
+	if name == "" || views[name] != nil {
+		return err
+	}
+	return pgerr.New(pgerr.FeatureNotSupported, "catalogue queries are not supported: there is no %s", name).
+		At(syntax.Position(sql, at)).WithHint(catalogueHint)
+}
