@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wsgi_chaisession import JSONCodec, Session, StoreUnavailable, tokens
+from wsgi_chaisession import MsgpackCodec, Session, StoreUnavailable, tokens
 from wsgi_chaisession.testing import Clock, MemoryStore
 
 HOUR = timedelta(hours=1)
@@ -38,7 +38,7 @@ class Stepping(MemoryStore):
 
     @property
     def sessions(self) -> list[dict[str, Any]]:
-        return [JSONCodec().loads(record.data)["values"] for _, record in self.all()]
+        return [MsgpackCodec().loads(record.data)["values"] for _, record in self.all()]
 
 
 def log_in(session: Session) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wsgi_chaisession import Cookie, Flash, JSONCodec, SessionMiddleware, SessionTooLarge, tokens
+from wsgi_chaisession import Cookie, Flash, MsgpackCodec, SessionMiddleware, SessionTooLarge, tokens
 from wsgi_chaisession.testing import Clock, MemoryStore
 
 HOUR = timedelta(hours=1)
@@ -336,7 +336,7 @@ def test_a25_text_of_every_kind_and_size(browser: Any) -> None:
 
 
 def test_a_session_too_large_is_the_applications_error(make_site: Any, memory: MemoryStore) -> None:
-    browser = make_site(codec=JSONCodec(max_bytes=1000)).browser()
+    browser = make_site(codec=MsgpackCodec(max_bytes=1000)).browser()
     with pytest.raises(SessionTooLarge, match="the limit is 1000"):
         browser.put(a="x" * 1000)
     assert memory.count() == 0

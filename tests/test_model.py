@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from wsgi_chaisession import JSONCodec, Session, SessionMiddleware, tokens
+from wsgi_chaisession import MsgpackCodec, Session, SessionMiddleware, tokens
 from wsgi_chaisession.testing import Clock, MemoryStore
 
 LIFETIME = timedelta(hours=10)
@@ -180,7 +180,7 @@ class Sessions(RuleBasedStateMachine):
                 rows = [
                     key
                     for key, record in self.store.all()
-                    if JSONCodec().loads(record.data).get("principal") == name
+                    if MsgpackCodec().loads(record.data).get("principal") == name
                 ]
                 assert self.store.find_principal(name) == rows
 
@@ -203,7 +203,7 @@ class Sessions(RuleBasedStateMachine):
         record = self.store.find(tokens.hash_token(visitor.cookie)) if visitor.cookie else None
         if record is None:
             return None
-        payload = JSONCodec().loads(record.data)
+        payload = MsgpackCodec().loads(record.data)
         return Seen(payload["values"], payload["deadline"], payload.get("principal"))
 
     def _expire(self, visitor: Visitor) -> None:

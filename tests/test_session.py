@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wsgi_chaisession import Flash, JSONCodec, Session, Status, tokens
+from wsgi_chaisession import Flash, MsgpackCodec, Session, Status, tokens
 from wsgi_chaisession.keeper import Policy, SessionKeeper
 from wsgi_chaisession.testing import Clock, MemoryStore
 
@@ -17,7 +17,7 @@ Open = Callable[..., Session]
 @pytest.fixture
 def keeper(memory: MemoryStore, clock: Clock) -> SessionKeeper:
     policy = Policy(lifetime=24 * HOUR, idle_timeout=None, touch_interval=timedelta(0), on_conflict="merge")
-    keeper = SessionKeeper(memory, JSONCodec(), policy)
+    keeper = SessionKeeper(memory, MsgpackCodec(), policy)
     keeper.clock = clock
     return keeper
 

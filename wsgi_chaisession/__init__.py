@@ -1,7 +1,7 @@
 """Server-side sessions for any WSGI application, kept in a Chai database."""
 
 from .chai import ChaiStore
-from .codec import Codec, JSONCodec
+from .codec import Codec, MsgpackCodec
 from .cookie import Cookie, Transport
 from .errors import (
     CodecError,
@@ -30,7 +30,7 @@ __all__ = [
     "EncodeError",
     "Flash",
     "HeadersSent",
-    "JSONCodec",
+    "MsgpackCodec",
     "ReaperStatus",
     "Record",
     "Session",

@@ -45,7 +45,7 @@ class SessionTooLarge(CodecError):  # noqa: N818 - named after the condition
     def __init__(self, size: int, limit: int) -> None:
         super().__init__(
             f"session is {size} bytes when encoded, the limit is {limit}: "
-            "store a reference instead, or raise JSONCodec(max_bytes=...)"
+            "store a reference instead, or raise MsgpackCodec(max_bytes=...)"
         )
         self.size = size
         self.limit = limit

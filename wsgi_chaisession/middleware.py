@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from .codec import Codec, JSONCodec
+from .codec import Codec, MsgpackCodec
 from .cookie import Cookie, Header, Transport
 from .errors import CodecError, SessionConflict, SessionError, StoreError
 from .headers import Headers, keep_from_caches, vary_on
@@ -51,7 +51,7 @@ class SessionMiddleware:
     :param transport: carries the token instead of the cookie.
     :param environ_key: where the session is found; middlewares with different
         keys and cookie names may be nested, a second one with the same key is idle.
-    :param codec: values to bytes; default JSONCodec().
+    :param codec: values to bytes; default MsgpackCodec().
     :param on_conflict: when another request changed the session meanwhile: "merge"
         key by key, "overwrite" it whole, or "error".
     :param error_handler: answers when the store fails; default: 503, logged.
@@ -82,7 +82,7 @@ class SessionMiddleware:
             raise ValueError(f"environ_key {environ_key!r} needs a dot (PEP 3333)")
         policy = _policy(lifetime, idle_timeout, touch_interval, on_conflict)
         self._app = app
-        self._keeper = SessionKeeper(store.with_timeout(store_timeout), codec or JSONCodec(), policy)
+        self._keeper = SessionKeeper(store.with_timeout(store_timeout), codec or MsgpackCodec(), policy)
         self._transport = transport or cookie
         self._environ_key = environ_key
         self._error_handler = error_handler or service_unavailable
