@@ -32,9 +32,16 @@ type Writer interface {
 	Update(t *Table, key any, places []int, values []any) error
 	// Delete removes the row with that key, if it is there.
 	Delete(t *Table, key any) error
+	// DeleteFirst deletes the first rows along a column's index, at most limit,
+	// whose value there is less than below, and tells how many. Where done is
+	// false the rest has to be found and deleted row by row.
+	DeleteFirst(t *Table, column int, below any, limit int) (deleted int, done bool, err error)
 	// Define runs one CREATE or DROP of a table or an index, and makes the
 	// catalogue follow.
 	Define(ddl string) error
+	// DefineIndex is Define for CREATE INDEX on one column: every value in that
+	// column, nil as well, has to pass check, whose error it returns.
+	DefineIndex(ddl string, check func(value any) error) error
 	// Charge announces keys and values about to be written, in bytes. It fails
 	// when the transaction would outgrow Options.TransactionBytes.
 	Charge(bytes int) error

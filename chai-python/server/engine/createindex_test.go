@@ -194,6 +194,68 @@ func TestLargeIndexIsBuiltAlone(t *testing.T) {
 	}
 }
 
+// Several small ones in a transaction weigh as much as a large one.
+func TestIndexesTogetherAreBounded(t *testing.T) {
+	e := open(t, Options{})
+	if err := define(e, "CREATE TABLE t (id TEXT PRIMARY KEY, a TEXT, b TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	err := inBatches(e, sharedIndexRows/2+1, func(w Writer, i int) error {
+		return w.Insert(w.Catalogue().Table("t"), []any{strconv.Itoa(i), "a", "b"})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, define(e, "CREATE INDEX t_a ON t (a)", "CREATE INDEX t_b ON t (b)"), pgerr.ProgramLimitExceeded)
+	for _, ddl := range []string{"CREATE INDEX t_a ON t (a)", "CREATE INDEX t_b ON t (b)"} {
+		if err := define(e, ddl); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What a check refuses is not indexed, even if its refusal goes unnoticed.
+func TestIndexOfValuesThatFailTheCheck(t *testing.T) {
+	e := open(t, Options{})
+	if err := define(e, "CREATE TABLE t (id TEXT PRIMARY KEY, n BIGINT)"); err != nil {
+		t.Fatal(err)
+	}
+	err := e.Write(background, WriteRequest{Run: func(w Writer) error {
+		return errors.Join(w.Exec("INSERT INTO t VALUES ('a', 5)", nil), w.Exec("INSERT INTO t VALUES ('b', NULL)", nil),
+			w.Exec("INSERT INTO t VALUES ('c', 3000000000)", nil))
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen []any
+	own := pgerr.New(pgerr.InternalError, "not five")
+	ignoring := func(define func(w Writer) error) error {
+		return e.Write(background, WriteRequest{Schema: true, Run: func(w Writer) error { _ = define(w); return nil }})
+	}
+	err = ignoring(func(w Writer) error {
+		return w.DefineIndex("CREATE INDEX IF NOT EXISTS t_n ON t (n)", func(v any) error {
+			if seen = append(seen, v); v != int64(5) {
+				return own
+			}
+			return nil
+		})
+	})
+	wantCode(t, err, pgerr.InternalError)
+	if !errors.Is(err, own) || fmt.Sprint(seen) != "[5 <nil>]" {
+		t.Errorf("got %v after %v", err, seen)
+	}
+	wantCode(t, ignoring(func(w Writer) error { return w.Define("CREATE INDEX t_n ON t (n)") }), pgerr.NumericValueOutOfRange)
+	if e.Catalogue().Index("t_n") != nil {
+		t.Error("the index is there")
+	}
+	err = e.Write(background, WriteRequest{Schema: true, Run: func(w Writer) error {
+		return w.DefineIndex("CREATE INDEX t_n ON t (id)", func(any) error { return nil })
+	}})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestUniqueIndexOnDuplicates(t *testing.T) {
 	e := open(t, Options{})
 	fill := []string{"INSERT INTO t VALUES ('1', NULL, 'x')", "INSERT INTO t VALUES ('2', NULL, 'y')", "INSERT INTO t VALUES ('3', 'a', 'x')"}

@@ -33,9 +33,9 @@ func Indexable(v any) error {
 }
 
 // define runs the statement and reads back what Chai made of it.
-func (t *writeTx) define(ddl string, shared bool) error {
+func (t *writeTx) define(ddl string, shared bool, check func(value any) error) error {
 	before := t.catalogue
-	if err := t.mayBuild(ddl, shared); err != nil {
+	if err := t.mayBuild(ddl, shared, check); err != nil {
 		return err
 	}
 	if err := t.w.conn.exec(ddl, nil); err != nil {
@@ -54,53 +54,61 @@ func (t *writeTx) define(ddl string, shared bool) error {
 	return t.verifyIndexes(before)
 }
 
-// mayBuild keeps the building of a large index apart from everything else.
-func (t *writeTx) mayBuild(ddl string, shared bool) error {
-	name, table := createdIndex(ddl)
+// mayBuild keeps the building of a large index apart from everything else, and
+// lets check see the values.
+func (t *writeTx) mayBuild(ddl string, shared bool, check func(value any) error) error {
+	name, table, column := createdIndex(ddl)
 	of := t.catalogue.Table(table)
 	if of == nil || t.catalogue.Index(name) != nil {
 		return nil // for Chai to say what is wrong, or that there is nothing to do
 	}
-	large, err := t.large(of)
+	rows, err := t.rowsUpTo(of, sharedIndexRows+1)
 	if err != nil {
 		return err
 	}
+	t.built += rows
+	large := t.built > sharedIndexRows
 	if large && shared {
 		return pgerr.New(pgerr.ProgramLimitExceeded, "an index on a table of more than %d rows must be created in a transaction of its own", sharedIndexRows).
 			WithHint("Run CREATE INDEX alone, without BEGIN.")
 	}
 	t.alone = t.alone || large
-	return nil
+	if check == nil || of.Column(column) == nil {
+		return nil
+	}
+	return t.w.conn.query(fmt.Sprintf("SELECT %s FROM %s", quoteName(column), quoteName(of.Name)), nil, func(v []any) error { return check(v[0]) })
 }
 
-// large counts the rows, no further than it must. (Chai answers an OFFSET
+// rowsUpTo counts the rows, no further than it must. (Chai answers an OFFSET
 // beyond the last row with the first one.)
-func (t *writeTx) large(table *Table) (bool, error) {
-	n := 0
-	err := t.w.conn.query(fmt.Sprintf("SELECT %s FROM %s", quoted(table.PrimaryKey[0]), quoted(table.Name)), nil, func([]any) error {
-		if n++; n > sharedIndexRows {
+func (t *writeTx) rowsUpTo(table *Table, most int) (n int, err error) {
+	err = t.w.conn.query(fmt.Sprintf("SELECT %s FROM %s", quoteName(table.PrimaryKey[0]), quoteName(table.Name)), nil, func([]any) error {
+		if n++; n >= most {
 			return Stop
 		}
 		return nil
 	})
-	return n > sharedIndexRows, translate(err)
+	return n, translate(err)
 }
 
-// createdIndex reads the names in CREATE [UNIQUE] INDEX [IF NOT EXISTS] [name] ON table.
-func createdIndex(ddl string) (name, table string) {
+// createdIndex reads the names in CREATE [UNIQUE] INDEX [IF NOT EXISTS] [name]
+// ON table (column, ...); column is the first one.
+func createdIndex(ddl string) (name, table, column string) {
 	p := &ddlParser{tokens: tokenize(ddl)}
 	if !p.accept("CREATE", "INDEX") && !p.accept("CREATE", "UNIQUE", "INDEX") {
-		return "", ""
+		return "", "", ""
 	}
 	p.accept("IF", "NOT", "EXISTS")
 	if p.peek() != "ON" {
 		name = unquote(p.next())
 	}
 	p.expect("ON")
-	if table = unquote(p.next()); p.problem != "" {
-		return "", ""
+	table = unquote(p.next())
+	p.expect("(")
+	if column = unquote(p.next()); p.problem != "" {
+		return "", "", ""
 	}
-	return name, table
+	return name, table, column
 }
 
 // verifyIndexes looks at what Chai puts into a new index without a look.
@@ -124,7 +132,7 @@ func (t *writeTx) verifyIndex(table *Table, index Index) error {
 		return nil // a name that survives would have refused
 	}
 	if column.Type == TypeBigint {
-		err := t.w.conn.query(fmt.Sprintf("SELECT %s FROM %s", quoted(column.Name), quoted(table.Name)), nil, func(v []any) error { return Indexable(v[0]) })
+		err := t.w.conn.query(fmt.Sprintf("SELECT %s FROM %s", quoteName(column.Name), quoteName(table.Name)), nil, func(v []any) error { return Indexable(v[0]) })
 		if err != nil {
 			return err
 		}
@@ -133,7 +141,7 @@ func (t *writeTx) verifyIndex(table *Table, index Index) error {
 		return nil
 	}
 	var last any
-	sql := fmt.Sprintf("SELECT %s FROM %s ORDER BY %[1]s", quoted(column.Name), quoted(table.Name))
+	sql := fmt.Sprintf("SELECT %s FROM %s ORDER BY %[1]s", quoteName(column.Name), quoteName(table.Name))
 	served := false
 	err := t.w.conn.query("EXPLAIN "+sql, nil, func(v []any) error { served = strings.HasPrefix(text(v[0]), "index.Scan"); return nil })
 	if err != nil || !served { // a sort would leave its rows in the database
@@ -156,5 +164,3 @@ func equalValues(a, b any) bool {
 	}
 	return !isBytes && !areBytes && a == b // timestamps of Chai's have one location
 }
-
-func quoted(name string) string { return `"` + name + `"` }

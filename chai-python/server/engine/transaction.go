@@ -16,13 +16,14 @@ type writeTx struct {
 	schema    bool       // Define is allowed
 	dirty     bool       // there is something to commit
 	charged   int        // bytes announced
+	built     int        // index entries made for rows that were there
 	alone     bool       // it builds a large index: nothing else may be in it
 	failed    error      // the first failure of the request that runs
 	changes   rowChanges // for the row cache
 }
 
 func (t *writeTx) reset() {
-	t.catalogue, t.dirty, t.charged, t.alone, t.changes = t.committed, false, 0, false, rowChanges{}
+	t.catalogue, t.dirty, t.charged, t.built, t.alone, t.changes = t.committed, false, 0, 0, false, rowChanges{}
 }
 
 // run calls fn with the transaction; a panic or a failed statement fails it.
@@ -129,7 +130,9 @@ func (t *writeTx) change(table *Table, direct func() (done bool, err error), sta
 	return statement()
 }
 
-func (t *writeTx) Define(ddl string) error {
+func (t *writeTx) Define(ddl string) error { return t.DefineIndex(ddl, nil) }
+
+func (t *writeTx) DefineIndex(ddl string, check func(value any) error) error {
 	if !t.schema {
 		return t.fail(pgerr.New(pgerr.InternalError, "a schema change came in a request that does not say so"))
 	}
@@ -143,7 +146,7 @@ func (t *writeTx) Define(ddl string) error {
 	t.dirty = true
 	t.changes.forget()
 	t.w.watchdog.work(&t.w.limits.schema)
-	return t.fail(t.define(ddl, shared))
+	return t.fail(translate(t.define(ddl, shared, check)))
 }
 
 func (t *writeTx) Charge(bytes int) error {

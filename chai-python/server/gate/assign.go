@@ -2,6 +2,7 @@ package gate
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -79,6 +80,9 @@ func (t *table) storable(place int, v any, limits Limits) (any, error) {
 		if c.Type == engine.TypeInteger {
 			return inRange(value, Int4)
 		}
+		if err := engine.Indexable(value); err != nil && t.hasIndex(place) {
+			return nil, err
+		}
 	case float64:
 		return storedFloat(value), nil
 	case string:
@@ -89,6 +93,11 @@ func (t *table) storable(place int, v any, limits Limits) (any, error) {
 		return t.storedTimestamp(place, value)
 	}
 	return v, nil
+}
+
+// hasIndex says whether a column has an index besides the table's own order.
+func (t *table) hasIndex(place int) bool {
+	return slices.ContainsFunc(t.Indexes, func(i engine.Index) bool { return i.Columns[0] == t.Columns[place].Name })
 }
 
 // storedFloat gives equal floats equal keys: one zero and one NaN.
@@ -113,10 +122,17 @@ func (t *table) checkText(place int, s string, limits Limits) error {
 }
 
 func (t *table) checkLength(place, length int, limits Limits) error {
-	limit, what := limits.ValueBytes, "value"
 	if t.indexed[place] {
-		limit, what = limits.KeyBytes, "key"
+		return t.checkKey(place, length, limits)
 	}
+	return t.atMost(place, "value", length, limits.ValueBytes)
+}
+
+func (t *table) checkKey(place, length int, limits Limits) error {
+	return t.atMost(place, "key", length, limits.KeyBytes)
+}
+
+func (t *table) atMost(place int, what string, length, limit int) error {
 	if length <= limit {
 		return nil
 	}

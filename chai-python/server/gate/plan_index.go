@@ -2,14 +2,15 @@ package gate
 
 import (
 	"fmt"
+	"time"
 
 	"chaisqld/engine"
 	"chaisqld/gate/syntax"
 	"chaisqld/pgerr"
 )
 
-// createIndexPlan is CREATE INDEX. On a table with rows it writes an entry for each in one transaction, which is therefore
-// bounded.
+// createIndexPlan is CREATE INDEX. On a table with rows it writes an entry for each in one transaction: the engine sees to
+// it that a large one does nothing else.
 type createIndexPlan struct {
 	binder *binder
 	index  *syntax.CreateIndex
@@ -63,10 +64,22 @@ func (p *createIndexPlan) execute(x *execution) (*Result, error) {
 	case relationExists(b.catalogue, name):
 		return nil, b.fail(p.index.Name.At, pgerr.DuplicateTable, "relation \"%s\" already exists", name)
 	}
-	if err := chargeIndex(x, w, t, place); err != nil {
-		return nil, err
+	sentence := "CREATE INDEX " + quote(name) + " ON " + t.quoted + " (" + t.columns[place] + ")"
+	return result, w.DefineIndex(sentence, func(value any) error { return t.indexable(place, value, x.limits) })
+}
+
+// indexable refuses a value that may stand in its column, but not in an index.
+func (t *table) indexable(place int, value any, limits Limits) error {
+	switch v := value.(type) {
+	case string:
+		return t.checkKey(place, len(v), limits)
+	case []byte:
+		return t.checkKey(place, len(v), limits)
+	case time.Time:
+		_, err := t.storedTimestamp(place, v)
+		return err
 	}
-	return result, w.Define("CREATE INDEX " + quote(name) + " ON " + t.quoted + " (" + t.columns[place] + ")")
+	return engine.Indexable(value)
 }
 
 // freeIndexName makes a name as PostgreSQL does: table_column_idx, then with a number.
@@ -77,25 +90,4 @@ func freeIndexName(c *engine.Catalogue, t *table, place int) string {
 		name = fmt.Sprintf("%s%d", base, i)
 	}
 	return name
-}
-
-// chargeIndex reads the values to be indexed: they must be keys, and their entries must fit into the transaction.
-func chargeIndex(x *execution, w engine.Writer, t *table, place int) error {
-	const perEntry = 16
-	indexed := *t
-	indexed.indexed = append([]bool(nil), t.indexed...)
-	indexed.indexed[place] = true
-	s := newScan(t, nil, nil, &column{place, t.types[place]})
-	return s.run(x, func(row []any) error {
-		if v := row[place]; v != nil {
-			if _, err := indexed.storable(place, v, x.limits); err != nil {
-				return err
-			}
-		}
-		err := w.Charge(sizeOf(row[place]) + sizeOf(row[t.key]) + perEntry)
-		if e, ok := err.(*pgerr.Error); ok && e.Code == pgerr.ProgramLimitExceeded {
-			return e.WithHint("The table has too many rows to be indexed in one transaction. Create a new table with the index and copy the rows.")
-		}
-		return err
-	})
 }
