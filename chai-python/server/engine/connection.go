@@ -67,7 +67,7 @@ func (c *conn) rollback() (err error) {
 	if c.tx == nil {
 		return nil
 	}
-	c.rows.session = nil
+	c.rows.session, c.rows.swept = nil, nil
 	if err = c.tx.Rollback(); err != nil {
 		c.broken = true
 		return err
@@ -87,6 +87,7 @@ func (c *conn) exec(sql string, args []any) (err error) {
 	if err = c.ready(args); err != nil {
 		return err
 	}
+	c.rows.swept = nil
 	_, err = c.chai.ExecContext(context.Background(), sql, c.args)
 	return err
 }
@@ -102,12 +103,13 @@ func (c *conn) query(sql string, args []any, row func([]any) error) (err error) 
 		return err
 	}
 	c.busy = true
-	err = c.eachRow(rows, row)
-	c.busy = false
-	if closeErr := rows.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	defer func() { // deferred, because row may end its goroutine
+		c.busy = false
+		if closeErr := rows.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	return c.eachRow(rows, row)
 }
 
 // eachRow recovers by itself, so that the rows are closed after a panic as well.

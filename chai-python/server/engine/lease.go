@@ -87,23 +87,30 @@ func (l *Lease) Run(fn func(Writer) error) error { return l.run(fn, false) }
 // RunFreeing is Run for what writes nothing but deletions: see WriteRequest.Frees.
 func (l *Lease) RunFreeing(fn func(Writer) error) error { return l.run(fn, true) }
 
-func (l *Lease) run(fn func(Writer) error, frees bool) error {
+func (l *Lease) run(fn func(Writer) error, frees bool) (err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
 		return l.err
 	}
-	err := l.disk.check(frees)
-	if err == nil {
-		l.w.watchdog.work(&l.w.limits.statement)
-		err = l.w.tx.run(fn, true)
-		l.w.watchdog.rest()
+	returned := false // fn may end its goroutine instead
+	defer func() {
+		l.used = time.Now()
+		if err != nil || !returned {
+			_ = l.over(errLeaseFailed, false) // err says more than a rollback's outcome
+		}
+	}()
+	if err = l.disk.check(frees); err == nil {
+		err = l.statement(fn)
 	}
-	l.used = time.Now()
-	if err != nil {
-		_ = l.over(errLeaseFailed, false) // err says more than a rollback's outcome
-	}
+	returned = true
 	return err
+}
+
+func (l *Lease) statement(fn func(Writer) error) error {
+	l.w.watchdog.work(&l.w.limits.statement)
+	defer l.w.watchdog.rest()
+	return l.w.tx.run(fn, true)
 }
 
 // Commit makes the transaction durable and visible, and frees the writer.

@@ -24,10 +24,12 @@ type writer struct {
 
 	conn    *conn // its next transaction is begun right after a commit: readers then share that one's snapshot
 	tx      writeTx
-	group   []*request // reused
+	group   []*request // reused; nil where a member was answered
 	limits  workLimits
 	quit    chan struct{}
 	stopped chan struct{}
+
+	resigned bool // there is nothing left to do
 }
 
 // start publishes the first snapshot; from then on run owns the connection.
@@ -45,7 +47,7 @@ func (w *writer) start(catalogue *Catalogue) error {
 }
 
 func (w *writer) run() {
-	defer close(w.stopped)
+	defer w.ended()
 	for {
 		select {
 		case <-w.readers.refresh:
@@ -55,6 +57,7 @@ func (w *writer) run() {
 		w.group = w.queue.take(w.group[:0], w.o.GroupRequests, w.o.GroupBytes)
 		if len(w.group) == 0 {
 			if !w.idle() {
+				w.resigned = true
 				return
 			}
 			continue
@@ -65,6 +68,21 @@ func (w *writer) run() {
 			w.serve(w.group)
 		}
 		clear(w.group)
+	}
+}
+
+// ended answers those who would wait for ever: a request that calls
+// runtime.Goexit takes the writer's goroutine with it.
+func (w *writer) ended() {
+	defer close(w.stopped)
+	if w.resigned {
+		return
+	}
+	err := w.watchdog.fail("a write request ended the writer's goroutine")
+	for _, r := range w.group {
+		if r != nil {
+			r.done <- err
+		}
 	}
 }
 
@@ -101,10 +119,11 @@ func (w *writer) serve(group []*request) {
 			for _, r := range group {
 				r.done <- nil
 			}
+			clear(group)
 			return
 		case failed == 0: // nothing came before it: it fails alone as well
 			group[0].done <- err
-			group = group[1:]
+			group[0], group = nil, group[1:]
 		default:
 			w.serve(group[:failed])
 			w.serve(group[failed : failed+1])
