@@ -16,6 +16,9 @@ func bindArguments(types []Type, args []any) ([]any, error) {
 		if t, ok := v.(time.Time); ok {
 			v = microseconds(t)
 		}
+		if n, ok := v.(int64); ok && types[i] == Numeric {
+			v = decimalOf(n)
+		}
 		if valueFamily(v) != types[i].family() {
 			return nil, pgerr.New(pgerr.DatatypeMismatch, "parameter $%d is of type %s but was given a %T", i+1, types[i].Name, v)
 		}
@@ -37,6 +40,8 @@ func valueFamily(v any) family {
 		return intFamily
 	case float64:
 		return floatFamily
+	case Decimal:
+		return decimalFamily
 	case string:
 		return textFamily
 	case []byte:

@@ -26,6 +26,9 @@ func (n *arithmetic) eval(s *scope) (any, error) {
 	if n.of.family() == floatFamily {
 		return n.floats(x.(float64), y.(float64))
 	}
+	if d, ok := x.(Decimal); ok {
+		return d.apply(n.op, y.(Decimal))
+	}
 	return n.ints(x.(int64), y.(int64))
 }
 
@@ -80,8 +83,12 @@ func (n *arithmetic) floats(x, y float64) (any, error) {
 	case "/":
 		result = x / y
 	}
-	if math.IsInf(result, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
-		return nil, n.overflow()
+	result = roundFloat(result, n.of)
+	switch {
+	case math.IsInf(result, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0):
+		return nil, pgerr.New(pgerr.NumericValueOutOfRange, "value out of range: overflow")
+	case result == 0 && n.op == "*" && x != 0 && y != 0, result == 0 && n.op == "/" && x != 0 && !math.IsInf(y, 0):
+		return nil, pgerr.New(pgerr.NumericValueOutOfRange, "value out of range: underflow")
 	}
-	return roundFloat(result, n.of), nil
+	return result, nil
 }

@@ -32,7 +32,7 @@ func (b *binder) assign(t *table, place int, x syntax.Expr) (node, error) {
 		return nil, err
 	}
 	from := n.typ()
-	if from.family() != to.family() && !(from.family().numeric() && to.family().numeric()) {
+	if to.family() != textFamily && from.family() != to.family() && !(from.family().numeric() && to.family().numeric()) {
 		return nil, b.fail(x.At(), pgerr.DatatypeMismatch, "column \"%s\" is of type %s but expression is of type %s",
 			t.Columns[place].Name, to.Name, from.Name).WithHint("You will need to rewrite or cast the expression.")
 	}

@@ -47,8 +47,8 @@ func (b *binder) expr(x syntax.Expr) (node, error) {
 		return b.call(x)
 	case *syntax.Cast:
 		return b.cast(x)
-	case *syntax.Negate:
-		return b.negate(x)
+	case *syntax.Sign:
+		return b.sign(x)
 	case *syntax.Binary:
 		return b.binary(x)
 	case *syntax.Logical:
@@ -169,7 +169,15 @@ func (b *binder) unify(op string, left, right node, x, y syntax.Expr) (node, nod
 	if l != r && !(l.numeric() && r.numeric()) {
 		return nil, nil, b.noOperator(op, left, right, x)
 	}
-	return left, right, nil
+	if l == r || l != decimalFamily && r != decimalFamily { // integers compare with floats as they are
+		return left, right, nil
+	}
+	common := wider(left.typ(), right.typ())
+	if left, err = b.castNode(left, common, x); err != nil {
+		return nil, nil, err
+	}
+	right, err = b.castNode(right, common, y)
+	return left, right, err
 }
 
 func (b *binder) noOperator(op string, left, right node, x syntax.Expr) error {

@@ -8,6 +8,9 @@ import (
 	"chaisqld/pgerr"
 )
 
+// ambiguousFunction is SQLSTATE 42725.
+const ambiguousFunction = "42725"
+
 func (b *binder) literal(x *syntax.Literal) (node, error) {
 	switch x.Kind {
 	case syntax.String:
@@ -19,18 +22,17 @@ func (b *binder) literal(x *syntax.Literal) (node, error) {
 	case syntax.Integer:
 		return b.integer(x)
 	}
-	v, err := ParseText(x.Text, Float8)
-	return &constant{v, Float8}, b.placed(err, x)
+	v, err := ParseText(x.Text, Numeric)
+	return &constant{v, Numeric}, b.placed(err, x)
 }
 
-// integer gives a literal the smallest of INTEGER and BIGINT that holds it, and DOUBLE PRECISION beyond, where PostgreSQL
-// has NUMERIC.
+// integer gives a literal the smallest of INTEGER, BIGINT and NUMERIC that holds it.
 func (b *binder) integer(x *syntax.Literal) (node, error) {
 	n, err := strconv.ParseInt(x.Text, 10, 64)
 	switch {
 	case err != nil:
-		v, err := ParseText(x.Text, Float8)
-		return &constant{v, Float8}, b.placed(err, x)
+		v, err := ParseText(x.Text, Numeric)
+		return &constant{v, Numeric}, b.placed(err, x)
 	case n != int64(int32(n)):
 		return &constant{n, Int8}, nil
 	}
@@ -92,47 +94,37 @@ func (b *binder) castNode(inner node, to Type, x syntax.Expr) (node, error) {
 	}
 	n := &cast{inner, to}
 	if c, fixed := inner.(*constant); fixed {
-		if f, ok := c.value.(float64); ok && to.family() == intFamily && isDecimal(x) {
-			c = &constant{math.Round(f), Float8} // PostgreSQL's NUMERIC rounds halves away from zero, floats to even
-		}
 		v, err := (&cast{c, to}).eval(nil)
 		return &constant{v, to}, b.placed(err, x)
 	}
 	return n, nil
 }
 
-// isDecimal says whether an expression is a constant like 2.5, which in PostgreSQL is of type NUMERIC.
-func isDecimal(x syntax.Expr) bool {
-	switch x := x.(type) {
-	case *syntax.Literal:
-		return x.Kind == syntax.Decimal
-	case *syntax.Negate:
-		return isDecimal(x.X)
-	}
-	return false
-}
-
-// negate folds -literal into a constant, so that the smallest integers can be written.
-func (b *binder) negate(x *syntax.Negate) (node, error) {
-	if l, ok := x.X.(*syntax.Literal); ok && (l.Kind == syntax.Integer || l.Kind == syntax.Decimal) {
-		negative := *l
-		negative.Text = "-" + l.Text
-		return b.literal(&negative)
-	}
+// sign binds -x as 0 - x, and +x.
+func (b *binder) sign(x *syntax.Sign) (node, error) {
 	inner, err := b.expr(x.X)
 	if err != nil {
 		return nil, err
 	}
-	if inner, err = b.coerceOpen(inner, Float8, x.X); err != nil {
-		return nil, err
+	op := "+"
+	if x.Minus {
+		op = "-"
 	}
 	var zero any = int64(0)
 	switch inner.typ().family() {
+	case openFamily:
+		return nil, b.fail(x.At(), ambiguousFunction, "operator is not unique: %s unknown", op).
+			WithHint("Could not choose a best candidate operator. You might need to add explicit type casts.")
 	case intFamily:
 	case floatFamily:
-		zero = 0.0
+		zero = math.Copysign(0, -1) // so that -0 is as well
+	case decimalFamily:
+		zero = decimalOf(0)
 	default:
-		return nil, b.fail(x.At(), pgerr.UndefinedFunction, "operator does not exist: - %s", inner.typ().Name)
+		return nil, b.fail(x.At(), pgerr.UndefinedFunction, "operator does not exist: %s %s", op, inner.typ().Name)
+	}
+	if !x.Minus {
+		return inner, nil
 	}
 	return &arithmetic{"-", &constant{zero, inner.typ()}, inner, inner.typ()}, nil
 }
@@ -166,13 +158,15 @@ func (b *binder) arithmetic(x *syntax.Binary) (node, error) {
 	return &arithmetic{x.Op, left, right, result}, err
 }
 
-// wider is the type of a sum: the larger of the two, DOUBLE PRECISION for an integer with a float.
+// wider is the type of a sum: the larger of the two, DOUBLE PRECISION for another number with a float.
 func wider(a, b Type) Type {
 	switch {
 	case a == b:
 		return a
 	case a.family() == floatFamily || b.family() == floatFamily:
 		return Float8
+	case a == Numeric || b == Numeric:
+		return Numeric
 	case a == Int8 || b == Int8:
 		return Int8
 	}
@@ -199,26 +193,54 @@ func (b *binder) in(x *syntax.In) (node, error) {
 	if x.Select != nil {
 		return b.inSelect(x)
 	}
-	left, err := b.expr(x.X)
-	if err != nil {
+	from := append([]syntax.Expr{x.X}, x.List...)
+	all := make([]node, len(from))
+	for i, item := range from {
+		var err error
+		if all[i], err = b.expr(item); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.unifyAll(all, from); err != nil {
 		return nil, err
 	}
-	n := &membership{}
-	for _, item := range x.List {
-		right, err := b.expr(item)
-		if err != nil {
-			return nil, err
-		}
-		if left, right, err = b.unify("=", left, right, x.X, item); err != nil {
-			return nil, err
-		}
-		n.list = append(n.list, right)
-	}
-	n.x = left
+	n := &membership{all[0], all[1:]}
 	if x.Not {
 		return &not{n}, nil
 	}
 	return n, nil
+}
+
+// unifyAll gives the first of a list and all others one type: open ones that of the others, numbers the widest.
+func (b *binder) unifyAll(all []node, from []syntax.Expr) (err error) {
+	common, mixed := Type{}, false
+	for _, n := range all {
+		switch t := n.typ(); {
+		case t.family() == openFamily:
+		case common == Type{}:
+			common = t
+		case t.family().numeric() && common.family().numeric():
+			mixed = mixed || t.family() != common.family()
+			common = wider(common, t)
+		}
+	}
+	if common == (Type{}) {
+		common = Text
+	}
+	for i := range all {
+		if all[i], err = b.coerceOpen(all[i], common, from[i]); err != nil {
+			return err
+		}
+		if f := all[i].typ().family(); mixed && f.numeric() {
+			all[i], err = b.castNode(all[i], common, from[i])
+		} else if f != common.family() {
+			err = b.noOperator("=", all[0], all[i], from[i])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // between is x >= low AND x <= high, which is how SQL defines it and what access paths look for.

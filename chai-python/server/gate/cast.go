@@ -2,6 +2,7 @@ package gate
 
 import (
 	"math"
+	"strconv"
 	"time"
 
 	"chaisqld/pgerr"
@@ -37,6 +38,8 @@ func castValue(v any, from, to Type) (any, error) {
 		return ParseText(v.(string), to)
 	case f == intFamily && t == intFamily:
 		return inRange(v.(int64), to)
+	case f == decimalFamily || t == decimalFamily:
+		return castDecimal(v, to)
 	case f == intFamily && t == floatFamily:
 		return roundFloat(float64(v.(int64)), to), nil
 	case f == floatFamily && t == intFamily:
@@ -52,6 +55,28 @@ func castValue(v any, from, to Type) (any, error) {
 		return v.(int64) != 0, nil
 	case t == timeFamily:
 		return microseconds(v.(time.Time)), nil
+	}
+	return v, nil
+}
+
+// castDecimal converts between numeric and the other numbers.
+func castDecimal(v any, to Type) (any, error) {
+	switch v := v.(type) {
+	case int64:
+		return decimalOf(v), nil
+	case float64:
+		return parseDecimal(strconv.FormatFloat(v, 'g', 15, 64))
+	case Decimal:
+		switch to.family() {
+		case intFamily:
+			whole := v.rescaled(0).digits
+			if !whole.IsInt64() {
+				return nil, pgerr.New(pgerr.NumericValueOutOfRange, "%s out of range", to.Name)
+			}
+			return inRange(whole.Int64(), to)
+		case floatFamily:
+			return parseFloat(v.String(), to)
+		}
 	}
 	return v, nil
 }

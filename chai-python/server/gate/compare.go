@@ -21,6 +21,8 @@ func compare(a, b any) int {
 			return compareFloats(a, float64(n))
 		}
 		return compareFloats(a, b.(float64))
+	case Decimal:
+		return a.compare(b.(Decimal))
 	case string:
 		return strings.Compare(a, b.(string))
 	case []byte:
@@ -63,6 +65,8 @@ func sizeOf(v any) int {
 		return len(v) + 4
 	case []byte:
 		return len(v) + 4
+	case Decimal:
+		return v.digits.BitLen()/8 + 8
 	}
 	return 9
 }

@@ -208,35 +208,34 @@ func walk(n node, visit func(node) bool) {
 	if n == nil || !visit(n) {
 		return
 	}
-	switch n := n.(type) {
-	case *cast:
-		walk(n.x, visit)
-	case *comparison:
-		walk(n.x, visit)
-		walk(n.y, visit)
-	case *arithmetic:
-		walk(n.x, visit)
-		walk(n.y, visit)
-	case *logical:
-		walkAll(n.terms, visit)
-	case *not:
-		walk(n.x, visit)
-	case *isNull:
-		walk(n.x, visit)
-	case *isTruth:
-		walk(n.x, visit)
-	case *membership:
-		walk(n.x, visit)
-		walkAll(n.list, visit)
-	case *inSelect:
-		walk(n.x, visit)
+	for _, child := range children(n) {
+		walk(child, visit)
 	}
 }
 
-func walkAll(list []node, visit func(node) bool) {
-	for _, n := range list {
-		walk(n, visit)
+// children are the nodes that a node is made of, except for an aggregate's, which is computed on other rows.
+func children(n node) []node {
+	switch n := n.(type) {
+	case *cast:
+		return []node{n.x}
+	case *comparison:
+		return []node{n.x, n.y}
+	case *arithmetic:
+		return []node{n.x, n.y}
+	case *logical:
+		return n.terms
+	case *not:
+		return []node{n.x}
+	case *isNull:
+		return []node{n.x}
+	case *isTruth:
+		return []node{n.x}
+	case *membership:
+		return append([]node{n.x}, n.list...)
+	case *inSelect:
+		return []node{n.x}
 	}
+	return nil
 }
 
 // rowless says whether an expression has one value for the whole statement.

@@ -3,6 +3,7 @@ package gate
 import (
 	"encoding/hex"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 
@@ -23,12 +24,17 @@ func ParseText(s string, t Type) (any, error) {
 		return parseInt(s, t)
 	case floatFamily:
 		return parseFloat(s, t)
+	case decimalFamily:
+		return parseDecimal(s)
 	}
 	return s, nil
 }
 
+// trimSpace takes off what C takes for white space, unlike strings.TrimSpace.
+func trimSpace(s string) string { return strings.Trim(s, " \t\n\v\f\r") }
+
 func parseInt(s string, t Type) (any, error) {
-	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 8*int(t.Size))
+	n, err := strconv.ParseInt(trimSpace(s), 10, 8*int(t.Size))
 	switch {
 	case err == nil:
 		return n, nil
@@ -40,10 +46,15 @@ func parseInt(s string, t Type) (any, error) {
 
 // parseFloat reads decimal notation, Infinity and NaN, but not the hexadecimal and the underscores that strconv would take.
 func parseFloat(s string, t Type) (any, error) {
-	trimmed := strings.TrimSpace(s)
+	trimmed := trimSpace(s)
+	unsigned := strings.ToLower(strings.TrimLeft(trimmed, "+-"))
+	if unsigned == "nan" && len(trimmed) <= len("-nan") {
+		return math.NaN(), nil
+	}
+	mantissa, _, _ := strings.Cut(unsigned, "e")
 	f, err := strconv.ParseFloat(trimmed, 8*int(t.Size))
 	switch {
-	case errors.Is(err, strconv.ErrRange):
+	case errors.Is(err, strconv.ErrRange), err == nil && f == 0 && strings.ContainsAny(mantissa, "123456789"):
 		return nil, outOfRange(s, t)
 	case err != nil || strings.ContainsAny(trimmed, "xXpP_"):
 		return nil, badText(s, t)
@@ -53,7 +64,7 @@ func parseFloat(s string, t Type) (any, error) {
 
 // parseBool takes on, off, 1, 0 and every unambiguous start of true, false, yes, no and off.
 func parseBool(s string, t Type) (any, error) {
-	switch word := strings.ToLower(strings.TrimSpace(s)); {
+	switch word := strings.ToLower(trimSpace(s)); {
 	case word == "":
 	case strings.HasPrefix("true", word), strings.HasPrefix("yes", word), word == "on", word == "1":
 		return true, nil
@@ -66,14 +77,7 @@ func parseBool(s string, t Type) (any, error) {
 // parseBytea reads \x followed by hexadecimal digits, or PostgreSQL's older escape format.
 func parseBytea(s string) (any, error) {
 	if digits, isHex := strings.CutPrefix(s, `\x`); isHex {
-		if strings.ContainsAny(digits, " \t\n\r") {
-			digits = strings.Join(strings.Fields(digits), "")
-		}
-		b, err := hex.DecodeString(digits)
-		if err != nil {
-			return nil, pgerr.New(pgerr.InvalidParameterValue, "invalid hexadecimal data for type bytea")
-		}
-		return b, nil
+		return parseHex(digits)
 	}
 	value := make([]byte, 0, len(s))
 	for s != "" {
@@ -82,6 +86,23 @@ func parseBytea(s string) (any, error) {
 			return nil, pgerr.New(pgerr.InvalidTextRepresentation, "invalid input syntax for type bytea")
 		}
 		value, s = append(value, b), s[size:]
+	}
+	return value, nil
+}
+
+// parseHex reads pairs of hexadecimal digits, white space between them.
+func parseHex(s string) (any, error) {
+	value := make([]byte, 0, len(s)/2)
+	for s != "" {
+		if strings.IndexByte(" \t\n\r", s[0]) >= 0 {
+			s = s[1:]
+			continue
+		}
+		b, err := hex.DecodeString(s[:min(2, len(s))])
+		if err != nil {
+			return nil, pgerr.New(pgerr.InvalidParameterValue, "invalid hexadecimal data for type bytea")
+		}
+		value, s = append(value, b...), s[2:]
 	}
 	return value, nil
 }

@@ -17,6 +17,7 @@ type insertPlan struct {
 	update    *rowWrite // DO UPDATE
 	where     node
 	returning []outputItem
+	folded    []node
 }
 
 func (b *binder) insertPlan(s *syntax.Insert) (*insertPlan, error) {
@@ -39,7 +40,20 @@ func (b *binder) insertPlan(s *syntax.Insert) (*insertPlan, error) {
 	if p.returning, err = b.output(s.Returning); err != nil {
 		return nil, err
 	}
+	p.folded = foldable(p.fixed()...)
 	return p, nil
+}
+
+// fixed are the expressions that PostgreSQL computes as far as it can before it begins.
+func (p *insertPlan) fixed() []node {
+	list := append(expressions(p.returning), p.where)
+	if len(p.rows) == 1 {
+		list = append(list, p.rows[0]...)
+	}
+	if p.update != nil {
+		list = append(list, p.update.values()...)
+	}
+	return list
 }
 
 // insertPlaces finds the columns that values are given for.
@@ -161,6 +175,9 @@ func (p *insertPlan) execute(x *execution) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := x.fold(p.folded); err != nil {
+		return nil, err
+	}
 	result, count := &Result{}, 0
 	touched := map[any]bool{}
 	for _, values := range p.rows {
@@ -192,7 +209,11 @@ func (p *insertPlan) propose(x *execution, values []node) ([]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if row[place], err = p.table.storable(place, v, x.limits); err != nil {
+		row[place] = v
+	}
+	for place := range row { // after all are computed, so that an error there comes first
+		var err error
+		if row[place], err = p.table.storable(place, row[place], x.limits); err != nil {
 			return nil, err
 		}
 	}

@@ -111,7 +111,7 @@ func (b *binder) defaultText(c syntax.ColumnDef, t Type) (string, error) {
 	if n, err = b.coerceOpen(n, t, c.Default); err != nil {
 		return "", err
 	}
-	if n.typ().family() == intFamily && t.family() == floatFamily || n.typ().family() == t.family() {
+	if f := n.typ().family(); f == t.family() || f.numeric() && t.family().numeric() {
 		if n, err = b.castNode(n, t, c.Default); err != nil {
 			return "", err
 		}

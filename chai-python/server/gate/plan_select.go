@@ -17,6 +17,7 @@ type selectPlan struct {
 	served        bool // the scan's path gives the order
 	limit, offset node
 	aggregates    []*aggregate
+	folded        []node
 }
 
 func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
@@ -26,15 +27,16 @@ func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
 		}
 	}
 	p := &selectPlan{}
-	condition, err := b.where(s.Where)
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	b.aggregates = s.Table != nil
 	if p.items, err = b.output(s.Items); err != nil {
 		return nil, err
 	}
 	b.aggregates = false
+	condition, err := b.where(s.Where)
+	if err != nil {
+		return nil, err
+	}
 	if p.keys, err = b.orderBy(s.OrderBy, p.items); err != nil {
 		return nil, err
 	}
@@ -44,6 +46,7 @@ func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
 	if err := b.checkAggregates(p, s); err != nil {
 		return nil, err
 	}
+	p.folded = foldable(append(expressions(p.items), condition)...)
 	p.attach(b.table, condition)
 	return p, nil
 }
@@ -146,6 +149,9 @@ func (p *selectPlan) bytes([]any) int { return 0 }
 
 // rows runs the SELECT.
 func (p *selectPlan) rows(x *execution) ([][]any, error) {
+	if err := x.fold(p.folded); err != nil {
+		return nil, err
+	}
 	skip, count, err := p.window(x)
 	if err != nil || count == 0 {
 		return nil, err

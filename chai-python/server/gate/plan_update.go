@@ -11,6 +11,7 @@ type updatePlan struct {
 	scan      *scan
 	write     *rowWrite
 	returning []outputItem
+	folded    []node
 }
 
 func (b *binder) updatePlan(s *syntax.Update) (*updatePlan, error) {
@@ -18,10 +19,6 @@ func (b *binder) updatePlan(s *syntax.Update) (*updatePlan, error) {
 		return nil, err
 	}
 	p := &updatePlan{}
-	var err error
-	if p.write, err = b.rowWrite(s.Set); err != nil {
-		return nil, err
-	}
 	condition, err := b.where(s.Where)
 	if err != nil {
 		return nil, err
@@ -29,6 +26,10 @@ func (b *binder) updatePlan(s *syntax.Update) (*updatePlan, error) {
 	if p.returning, err = b.output(s.Returning); err != nil {
 		return nil, err
 	}
+	if p.write, err = b.rowWrite(s.Set); err != nil {
+		return nil, err
+	}
+	p.folded = foldable(append(append(p.write.values(), condition), expressions(p.returning)...)...)
 	p.scan = newScan(b.table, condition, nil)
 	p.scan.needsAll() // the row is written whole, and its size is charged
 	return p, nil
@@ -39,6 +40,9 @@ func (p *updatePlan) bytes(args []any) int { return argumentBytes(args) }
 func (p *updatePlan) execute(x *execution) (*Result, error) {
 	w, err := x.writer()
 	if err != nil {
+		return nil, err
+	}
+	if err := x.fold(p.folded); err != nil {
 		return nil, err
 	}
 	rows, err := p.scan.matches(x, "UPDATE", -1)

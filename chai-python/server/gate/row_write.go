@@ -37,6 +37,14 @@ func (b *binder) rowWrite(set []syntax.Assignment) (*rowWrite, error) {
 	return w, nil
 }
 
+func (w *rowWrite) values() []node {
+	list := make([]node, len(w.set))
+	for i, a := range w.set {
+		list[i] = a.value
+	}
+	return list
+}
+
 // apply changes the scope's row and returns it as changed.
 func (w *rowWrite) apply(x *execution, to engine.Writer) ([]any, error) {
 	if err := x.check(); err != nil {
@@ -44,17 +52,20 @@ func (w *rowWrite) apply(x *execution, to engine.Writer) ([]any, error) {
 	}
 	old := x.scope.row
 	row := append([]any(nil), old...)
-	values := make([]any, 0, len(w.set))
-	for _, a := range w.set {
+	values := make([]any, len(w.set))
+	for i, a := range w.set {
 		v, err := a.value.eval(&x.scope)
 		if err != nil {
 			return nil, err
 		}
-		if v, err = w.table.storable(a.place, v, x.limits); err != nil {
+		values[i] = v
+	}
+	for i, a := range w.set { // after all are computed, so that an error there comes first
+		v, err := w.table.storable(a.place, values[i], x.limits)
+		if err != nil {
 			return nil, err
 		}
-		row[a.place] = v
-		values = append(values, v)
+		row[a.place], values[i] = v, v
 	}
 	// Chai writes the whole row again, and takes every index entry out and puts it back.
 	if err := to.Charge(w.table.weight(row) + w.table.entryWeight(old)); err != nil {

@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"strings"
+
 	"chaisqld/gate/syntax"
 	"chaisqld/pgerr"
 )
@@ -41,6 +43,8 @@ func hashable(v any) any {
 		return string(v)
 	case float64:
 		return storedFloat(v)
+	case Decimal:
+		return strings.TrimRight(v.rescaled(decimalDigits).String(), "0")
 	}
 	return v
 }

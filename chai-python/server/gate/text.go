@@ -23,6 +23,8 @@ func AppendText(dst []byte, t Type, value any) ([]byte, error) {
 			return append(dst, 't'), nil
 		}
 		return append(dst, 'f'), nil
+	case Decimal:
+		return append(dst, v.String()...), nil
 	case float64:
 		return appendFloat(dst, v, t), nil
 	case time.Time:

@@ -26,7 +26,7 @@ func microseconds(t time.Time) time.Time { return t.UTC().Truncate(time.Microsec
 // parseTimestamp reads ISO 8601 as PostgreSQL does: date and time parted by a space or T, fraction rounded to microseconds,
 // and an offset, which a timestamp without time zone ignores.
 func parseTimestamp(s string, t Type) (any, error) {
-	r := dateReader{rest: strings.TrimSpace(s)}
+	r := dateReader{rest: trimSpace(s)}
 	switch strings.ToLower(r.rest) {
 	case "infinity", "+infinity", "-infinity":
 		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "%s out of range: infinity is not supported", t.Name)

@@ -10,7 +10,7 @@ var typeNames = map[string]Type{
 	"bool": Bool, "boolean": Bool, "bytea": Bytea, "name": Name,
 	"int8": Int8, "bigint": Int8, "int2": Int2, "smallint": Int2, "int4": Int4, "int": Int4, "integer": Int4,
 	"text": Text, "varchar": Varchar, "character varying": Varchar,
-	"float4": Float4, "real": Float4, "float8": Float8, "float": Float8, "double precision": Float8,
+	"numeric": Numeric, "decimal": Numeric, "float4": Float4, "real": Float4, "float8": Float8, "float": Float8, "double precision": Float8,
 	"timestamp": Timestamp, "timestamptz": Timestamptz, "timestamp with time zone": Timestamptz,
 }
 

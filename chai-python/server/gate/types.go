@@ -10,7 +10,7 @@ type Type struct {
 }
 
 // The types that the gate knows. Values are bool (Bool), int64 (Int2, Int4, Int8), float64 (Float4, Float8), string (Text,
-// Varchar, Bpchar, Name, Unknown), []byte (Bytea) and time.Time (Timestamp in UTC, Timestamptz in any zone), or nil.
+// Varchar, Bpchar, Name, Unknown), Decimal (Numeric), []byte (Bytea) and time.Time (Timestamp in UTC, Timestamptz in any zone), or nil.
 var (
 	Bool        = Type{16, 1, "boolean"}
 	Bytea       = Type{17, -1, "bytea"}
@@ -24,6 +24,7 @@ var (
 	Unknown     = Type{705, -2, "unknown"}
 	Bpchar      = Type{1042, -1, "character"}
 	Varchar     = Type{1043, -1, "character varying"}
+	Numeric     = Type{1700, -1, "numeric"}
 	Timestamp   = Type{1114, 8, "timestamp without time zone"}
 	Timestamptz = Type{1184, 8, "timestamp with time zone"}
 )
@@ -31,7 +32,7 @@ var (
 var typesByOID = map[uint32]Type{
 	Bool.OID: Bool, Bytea.OID: Bytea, Name.OID: Name, Int8.OID: Int8, Int2.OID: Int2, Int4.OID: Int4, Text.OID: Text,
 	Float4.OID: Float4, Float8.OID: Float8, Unknown.OID: Unknown, Bpchar.OID: Bpchar, Varchar.OID: Varchar,
-	Timestamp.OID: Timestamp, Timestamptz.OID: Timestamptz,
+	Timestamp.OID: Timestamp, Timestamptz.OID: Timestamptz, Numeric.OID: Numeric,
 }
 
 // TypeByOID finds a type; false when the gate does not know it.
@@ -69,6 +70,7 @@ const (
 	boolFamily
 	intFamily
 	floatFamily
+	decimalFamily
 	textFamily
 	byteaFamily
 	timeFamily
@@ -82,6 +84,8 @@ func (t Type) family() family {
 		return intFamily
 	case Float4, Float8:
 		return floatFamily
+	case Numeric:
+		return decimalFamily
 	case Text, Varchar, Bpchar, Name:
 		return textFamily
 	case Bytea:
@@ -92,4 +96,4 @@ func (t Type) family() family {
 	return openFamily
 }
 
-func (f family) numeric() bool { return f == intFamily || f == floatFamily }
+func (f family) numeric() bool { return f == intFamily || f == floatFamily || f == decimalFamily }

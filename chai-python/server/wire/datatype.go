@@ -29,6 +29,8 @@ func appendBinary(dst []byte, t gate.Type, value any) ([]byte, error) {
 			return append(dst, 1), nil
 		}
 		return append(dst, 0), nil
+	case gate.Decimal:
+		return v.AppendBinary(dst), nil
 	case float64:
 		if t == gate.Float4 {
 			return binary.BigEndian.AppendUint32(dst, math.Float32bits(float32(v))), nil

@@ -2,107 +2,130 @@ package syntax
 
 import (
 	"strconv"
+	"strings"
 
 	"chaisqld/pgerr"
 )
 
-// Expressions by precedence, loosest first: OR, AND, NOT, IS, comparison, IN and BETWEEN, + -, * / %, unary minus, ::.
+// How tightly operators bind, loosest first, as in PostgreSQL's grammar. There, what precedes an operator may be anything
+// that came before, even if that binds more loosely: x IS NULL = true is (x IS NULL) = true.
+const (
+	bindOr = 1 + iota
+	bindAnd
+	bindNot
+	bindIs
+	bindComparison
+	bindMembership // BETWEEN, IN
+	bindSum
+	bindProduct
+	bindSign
+)
 
 func (p *parser) expr() Expr {
 	defer p.deeper()()
-	return p.chain("or", func() Expr { return p.chain("and", p.not) })
+	return p.exprAbove(bindOr)
 }
 
-func (p *parser) chain(word string, operand func() Expr) Expr {
-	first := operand()
-	if !p.peek().is(word) {
-		return first
+// exprAbove takes an expression whose operators bind at least as tightly as level.
+func (p *parser) exprAbove(level int) Expr {
+	x := p.operand()
+	for taken, before := 0, 0; ; before++ {
+		next, found := p.operatorLevel()
+		if !found || next < level {
+			return x
+		}
+		if next == taken && !associative[next] {
+			p.unexpected()
+		}
+		if before > 0 {
+			defer p.deeper()()
+		}
+		x, taken = p.operation(x, next)
 	}
-	chain := &Logical{at: at(first.At()), Or: word == "or", Terms: []Expr{first}}
-	for p.accept(word) {
-		chain.Terms = append(chain.Terms, operand())
+}
+
+// associative are the levels whose operators may follow each other.
+var associative = map[int]bool{bindOr: true, bindAnd: true, bindSum: true, bindProduct: true}
+
+var operatorLevels = map[string]int{"or": bindOr, "and": bindAnd, "is": bindIs, "isnull": bindIs, "notnull": bindIs,
+	"=": bindComparison, "<>": bindComparison, "<": bindComparison, "<=": bindComparison, ">": bindComparison, ">=": bindComparison,
+	"in": bindMembership, "between": bindMembership, "like": bindMembership, "ilike": bindMembership, "similar": bindMembership,
+	"+": bindSum, "-": bindSum, "*": bindProduct, "/": bindProduct, "%": bindProduct}
+
+// operatorLevel says how tightly the operator that comes next binds; found is false where none does.
+func (p *parser) operatorLevel() (level int, found bool) {
+	t := p.peek()
+	if t.is("not") {
+		t = p.peekAt(1)
+		return bindMembership, t.kind == word && operatorLevels[t.value] == bindMembership
+	}
+	if t.kind == symbol && !knownSymbols[t.value] {
+		p.unsupported(t.at, "operator "+t.value, "Supported are = <> < <= > >= + - * / %.")
+	}
+	if t.kind != word && t.kind != symbol {
+		return 0, false
+	}
+	level, found = operatorLevels[t.value]
+	return level, found
+}
+
+var knownSymbols = map[string]bool{"=": true, "<>": true, "<": true, "<=": true, ">": true, ">=": true, "+": true, "-": true,
+	"*": true, "/": true, "%": true, "(": true, ")": true, ",": true, ";": true, ".": true, "::": true, ":": true, "]": true}
+
+// operation takes an operator of a level and what follows it. taken is the level that must not follow at once, 0 for any.
+func (p *parser) operation(x Expr, level int) (result Expr, taken int) {
+	switch level {
+	case bindOr, bindAnd:
+		return p.chain(x, level), 0
+	case bindIs:
+		return p.is(x), 0
+	case bindMembership:
+		return p.membership(x)
+	}
+	op := p.take()
+	if t := p.peek(); level == bindComparison && (t.is("any") || t.is("all") || t.is("some")) && p.peekAt(1).is("(") {
+		p.unsupported(t.at, upper(t.value)+" (…)", "Write IN with a list of values.")
+	}
+	return &Binary{at(x.At()), op.value, x, p.exprAbove(level + 1)}, level
+}
+
+func (p *parser) chain(first Expr, level int) Expr {
+	name := p.peek().value
+	chain := &Logical{at: at(first.At()), Or: level == bindOr, Terms: []Expr{first}}
+	for p.accept(name) {
+		chain.Terms = append(chain.Terms, p.exprAbove(level+1))
 	}
 	return chain
 }
 
-func (p *parser) not() Expr {
-	t := p.peek()
-	if !p.accept("not") {
-		return p.is()
+func (p *parser) is(x Expr) Expr {
+	start := at(x.At())
+	switch {
+	case p.accept("isnull"), p.accept("is", "null"):
+		return &IsNull{start, x, false}
+	case p.accept("notnull"), p.accept("is", "not", "null"):
+		return &IsNull{start, x, true}
+	case p.accept("is", "true"), p.accept("is", "false"):
+		return &IsTruth{start, x, p.tokens[p.next-1].value == "true", false}
+	case p.accept("is", "not", "true"), p.accept("is", "not", "false"):
+		return &IsTruth{start, x, p.tokens[p.next-1].value == "true", true}
 	}
-	defer p.deeper()()
-	return &Not{at(t.at), p.not()}
+	p.unsupported(p.peek().at, "this form of IS", "Supported are IS [NOT] NULL, TRUE and FALSE.")
+	return nil
 }
-
-func (p *parser) is() Expr {
-	x := p.comparison()
-	for {
-		start := at(x.At())
-		switch {
-		case p.accept("isnull"), p.accept("is", "null"):
-			x = &IsNull{start, x, false}
-		case p.accept("notnull"), p.accept("is", "not", "null"):
-			x = &IsNull{start, x, true}
-		case p.accept("is", "true"), p.accept("is", "false"):
-			x = &IsTruth{start, x, p.tokens[p.next-1].value == "true", false}
-		case p.accept("is", "not", "true"), p.accept("is", "not", "false"):
-			x = &IsTruth{start, x, p.tokens[p.next-1].value == "true", true}
-		case p.peek().is("is"):
-			p.unsupported(p.peek().at, "this form of IS", "Supported are IS [NOT] NULL, TRUE and FALSE.")
-		default:
-			return x
-		}
-		defer p.deeper()()
-	}
-}
-
-func (p *parser) comparison() Expr {
-	left := p.membership()
-	op := p.acceptAny("=", "<>", "<", "<=", ">", ">=")
-	if op == "" {
-		return left
-	}
-	if t := p.peek(); (t.is("any") || t.is("all") || t.is("some")) && p.peekAt(1).is("(") {
-		p.unsupported(t.at, upper(t.value)+" (…)", "Write IN with a list of values.")
-	}
-	right := p.membership()
-	if t := p.peek(); t.kind == symbol && comparisons[t.value] {
-		p.unexpected() // comparisons do not associate
-	}
-	return &Binary{at(left.At()), op, left, right}
-}
-
-var comparisons = map[string]bool{"=": true, "<>": true, "<": true, "<=": true, ">": true, ">=": true}
 
 // membership takes [NOT] IN and [NOT] BETWEEN.
-func (p *parser) membership() Expr {
-	x := p.sum()
-	negated := p.peek().is("not") && !p.peekAt(1).is("null")
-	ahead := p.peek()
-	if negated {
-		ahead = p.peekAt(1)
-	}
-	switch ahead.value {
-	case "in", "between":
-	case "like", "ilike", "similar":
-		if ahead.kind == word {
-			p.unsupported(ahead.at, upper(ahead.value), "Compare with = < <= > >= or BETWEEN.")
-		}
-		return x
+func (p *parser) membership(x Expr) (result Expr, taken int) {
+	negated := p.accept("not")
+	switch t := p.take(); t.value {
+	case "in":
+		return p.in(x, negated), 0
+	case "between":
+		return p.between(x, negated), bindMembership
 	default:
-		return x
+		p.unsupported(t.at, upper(t.value), "Compare with = < <= > >= or BETWEEN.")
+		return nil, 0
 	}
-	if ahead.kind != word {
-		return x
-	}
-	if negated {
-		p.next++
-	}
-	p.next++
-	if ahead.value == "in" {
-		return p.in(x, negated)
-	}
-	return p.between(x, negated)
 }
 
 func (p *parser) in(x Expr, negated bool) Expr {
@@ -126,45 +149,50 @@ func (p *parser) between(x Expr, negated bool) Expr {
 		p.unsupported(t.at, "BETWEEN SYMMETRIC", "Write the lower bound first.")
 	}
 	p.accept("asymmetric")
-	low := p.sum()
+	low := p.restricted()
 	p.expect("and")
-	return &Between{at(x.At()), x, low, p.sum(), negated}
+	return &Between{at(x.At()), x, low, p.exprAbove(bindMembership + 1), negated}
 }
 
-func (p *parser) sum() Expr {
-	return p.binary([]string{"+", "-"}, func() Expr { return p.binary([]string{"*", "/", "%"}, p.unary) })
-}
-
-func (p *parser) binary(ops []string, operand func() Expr) Expr {
-	left := operand()
-	for {
-		op := p.acceptAny(ops...)
-		if op == "" {
-			break
-		}
-		defer p.deeper()()
-		left = &Binary{at(left.At()), op, left, operand()}
+// restricted takes what PostgreSQL calls a b_expr: arithmetic and comparisons, but nothing with a word in it. It is what may
+// stand before the AND of BETWEEN, and as a DEFAULT.
+func (p *parser) restricted() Expr {
+	x := p.exprAbove(bindSum)
+	if t := p.peek(); t.kind != symbol || operatorLevels[t.value] != bindComparison {
+		return x
 	}
-	if t := p.peek(); t.kind == symbol && !knownSymbols[t.value] {
-		p.unsupported(t.at, "operator "+t.value, "Supported are = <> < <= > >= + - * / %.")
+	op := p.take()
+	y := p.exprAbove(bindSum)
+	if t := p.peek(); t.kind == symbol && operatorLevels[t.value] == bindComparison {
+		p.unexpected() // comparisons do not associate
 	}
-	return left
+	return &Binary{at(x.At()), op.value, x, y}
 }
 
-var knownSymbols = map[string]bool{"=": true, "<>": true, "<": true, "<=": true, ">": true, ">=": true, "+": true, "-": true,
-	"*": true, "/": true, "%": true, "(": true, ")": true, ",": true, ";": true, ".": true, "::": true, ":": true, "]": true}
-
-func (p *parser) unary() Expr {
+// operand takes what operators stand between, with the operators before it.
+func (p *parser) operand() Expr {
 	t := p.peek()
 	switch {
-	case p.accept("-"):
+	case p.accept("not"):
 		defer p.deeper()()
-		return &Negate{at(t.at), p.unary()}
-	case p.accept("+"):
+		return &Not{at(t.at), p.exprAbove(bindNot)}
+	case p.accept("-"), p.accept("+"):
 		defer p.deeper()()
-		return p.unary()
+		return signed(t, p.exprAbove(bindSign))
 	}
 	return p.primaryWithCasts()
+}
+
+// signed makes -5 a constant, so that the smallest integers can be written.
+func signed(t token, x Expr) Expr {
+	l, ok := x.(*Literal)
+	if t.value == "+" || !ok || l.Kind != Integer && l.Kind != Decimal {
+		return &Sign{at(t.at), x, t.value == "-"}
+	}
+	if positive, negative := strings.CutPrefix(l.Text, "-"); negative {
+		return &Literal{at(t.at), l.Kind, positive}
+	}
+	return &Literal{at(t.at), l.Kind, "-" + l.Text}
 }
 
 func (p *parser) primaryWithCasts() Expr {

@@ -69,7 +69,7 @@ func (p *parser) columnDef() ColumnDef {
 		case p.accept("primary", "key"):
 			c.PrimaryKey = true
 		case p.accept("default"):
-			c.Default = p.sum()
+			c.Default = p.restricted()
 		case p.accept("constraint"):
 			p.name()
 		case t.is(",") || t.is(")"):

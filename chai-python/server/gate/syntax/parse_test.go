@@ -141,8 +141,8 @@ func show(x Expr) string {
 		return list(strings.TrimSpace("call "+x.Name+map[bool]string{true: " *"}[x.Star]), x.Args...)
 	case *Cast:
 		return "(" + strings.TrimSpace("cast "+show(x.X)+" "+x.Type.Name+" "+strings.Join(x.Type.Modifiers, ",")) + ")"
-	case *Negate:
-		return list("neg", x.X)
+	case *Sign:
+		return list(map[bool]string{true: "neg", false: "pos"}[x.Minus], x.X)
 	case *Binary:
 		return list(x.Op, x.Left, x.Right)
 	case *Logical:

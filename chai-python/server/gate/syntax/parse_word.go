@@ -31,7 +31,7 @@ func (p *parser) wordExpr(t token) Expr {
 	if keywordFunctions[t.value] {
 		return p.keywordFunction(t)
 	}
-	if p.peekAt(1).kind == text || t.value == "timestamp" && (p.peekAt(1).is("with") || p.peekAt(1).is("without")) {
+	if p.peekAt(1).kind == text || p.typeOfSeveralWords(t) {
 		return p.typedConstant(t)
 	}
 	return p.columnOrCall()
@@ -62,6 +62,20 @@ func (p *parser) cast() Expr {
 	target := p.typeName()
 	p.expect(")")
 	return &Cast{at(t.at), x, target}
+}
+
+// typeOfSeveralWords says whether a word begins the name of a type that has more of them.
+func (p *parser) typeOfSeveralWords(t token) bool {
+	next := p.peekAt(1)
+	switch t.value {
+	case "timestamp":
+		return next.is("with") || next.is("without")
+	case "double":
+		return next.is("precision")
+	case "character", "char":
+		return next.is("varying")
+	}
+	return false
 }
 
 // typedConstant takes "type 'text'".
