@@ -7,9 +7,10 @@ has landed.
 
 import logging
 import os
+import time
 from collections.abc import Callable, Sequence
 from math import ceil
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
@@ -83,7 +84,7 @@ class Database:
                 self._heal(error, deadline)
             except psycopg.Error as error:
                 self._judge(error, deadline - pause, timeout)
-            sleep(pause)
+            time.sleep(pause)  # by this name, under which gevent may have put its own
             pause = min(pause * 2 or 0.01, _MAX_PAUSE)
 
     def create_schema(self, timeout: float) -> None:

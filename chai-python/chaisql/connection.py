@@ -3,12 +3,11 @@
 import os
 from typing import Any
 
-import psycopg
-
 from chaisql.dial import Connection
 from chaisql.directory import resolve
 from chaisql.discovery import MEMORY, connect_memory, find_or_start
 from chaisql.launch import check_seconds
+from chaisql.opening import open_connection
 
 _URL_SCHEMES = ("postgresql://", "postgres://")
 
@@ -34,7 +33,7 @@ def connect(
     check_seconds("idle_exit", idle_exit)
     place = os.fspath(target)
     if place.startswith(_URL_SCHEMES):
-        return psycopg.connect(place, **options)
+        return open_connection(place, **options)
     if place == MEMORY:
         return connect_memory(start_timeout=start_timeout, options=options)
     return find_or_start(resolve(place), start_timeout=start_timeout, idle_exit=idle_exit, options=options)

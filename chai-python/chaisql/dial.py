@@ -9,6 +9,7 @@ import psycopg
 
 from chaisql.address import PORT, Address
 from chaisql.errors import ServerError
+from chaisql.opening import open_connection
 from chaisql.probe import Presence, ask
 from chaisql.version import VERSION
 
@@ -29,7 +30,7 @@ def dial(address: Address, *, timeout: float, options: dict[str, Any]) -> Connec
     """
     arguments = _arguments(address, timeout, options)
     try:
-        connection = psycopg.connect(**arguments)
+        connection = open_connection(**arguments)
     except psycopg.errors.ConnectionTimeout:
         raise
     except psycopg.OperationalError:
@@ -38,7 +39,7 @@ def dial(address: Address, *, timeout: float, options: dict[str, Any]) -> Connec
             return None
         if presence is not Presence.SERVING:
             raise
-        connection = psycopg.connect(**arguments)  # who answers now may have followed the one that failed us
+        connection = open_connection(**arguments)  # who answers now may have followed the one that failed us
     return _same_version(connection, address)
 
 
