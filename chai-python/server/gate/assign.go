@@ -84,6 +84,9 @@ func (t *table) storable(place int, v any, limits Limits) (any, error) {
 			return nil, err
 		}
 	case float64:
+		if math.IsNaN(value) { // Chai would give back 1.1e-308
+			return nil, pgerr.New(pgerr.FeatureNotSupported, "NaN cannot be stored").WithHint("Store NULL instead.")
+		}
 		return storedFloat(value), nil
 	case string:
 		return v, t.checkText(place, value, limits)

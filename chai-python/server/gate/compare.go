@@ -48,6 +48,12 @@ func compareFloats(a, b float64) int {
 	return cmp.Compare(a, b)
 }
 
+// isNaN tells the one value that no column holds.
+func isNaN(v any) bool {
+	f, ok := v.(float64)
+	return ok && f != f
+}
+
 func compareBools(a, b bool) int {
 	switch {
 	case a == b:

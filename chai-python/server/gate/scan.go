@@ -184,7 +184,7 @@ func (s *scan) keyValues(x *execution) ([]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v == nil {
+		if v == nil || isNaN(v) {
 			continue
 		}
 		v, _ = searchValue(v, s.table.types[s.path.column])

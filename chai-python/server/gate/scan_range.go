@@ -1,6 +1,10 @@
 package gate
 
-import "chaisqld/engine"
+import (
+	"math"
+
+	"chaisqld/engine"
+)
 
 // limit is a bound with its value for this run.
 type limit struct {
@@ -17,6 +21,9 @@ func (b *bound) evaluate(x *execution, t Type) (l *limit, none bool, err error) 
 	v, err := b.value.eval(&x.scope)
 	if err != nil || v == nil {
 		return nil, v == nil, err
+	}
+	if isNaN(v) { // above every number, which Chai does not know
+		return &limit{"<=", math.Inf(1), true}, b.op[0] == '>', nil
 	}
 	v, clamped := searchValue(v, t)
 	if clamped {

@@ -79,6 +79,9 @@ func (b *binder) inSelect(x *syntax.In) (node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(plan.items) == 0 {
+		return nil, b.fail(x.At(), pgerr.SyntaxError, "subquery has too few columns")
+	}
 	if len(plan.items) != 1 {
 		return nil, b.fail(x.Select.Items[0].At, pgerr.SyntaxError, "subquery has too many columns")
 	}
