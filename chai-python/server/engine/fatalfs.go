@@ -69,9 +69,11 @@ func exitOnIOError(operation, name string, err error) {
 	os.Exit(ExitFatal)
 }
 
-// vital tells whether an acknowledged commit rests on the file.
+// vital tells whether an acknowledged commit rests on the file: the log, the
+// manifest, and the empty file whose name says which manifest is the newest.
 func vital(name string) bool {
-	return strings.HasSuffix(name, ".log") || strings.HasPrefix(filepath.Base(name), "MANIFEST")
+	base := filepath.Base(name)
+	return strings.HasSuffix(base, ".log") || strings.HasPrefix(base, "MANIFEST") || strings.HasPrefix(base, "marker.manifest")
 }
 
 func (fs *fatalFS) wrap(operation, name string, file vfs.File, err error) (vfs.File, error) {
