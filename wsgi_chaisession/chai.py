@@ -16,6 +16,7 @@ from uuid import uuid4
 import psycopg
 
 from .database import Database
+from .lookup import NotOrdinaryError, look_up
 from .pool import Connection
 from .store import ReaperStatus, Record
 from .tokens import hash_text
@@ -255,6 +256,13 @@ def _execute(connection: Connection, sql: LiteralString, values: Mapping[str, An
 
 
 def _find(connection: Connection, key: str) -> Record | None:
+    try:
+        return look_up(connection, key)
+    except NotOrdinaryError:
+        return _find_by_cursor(connection, key)
+
+
+def _find_by_cursor(connection: Connection, key: str) -> Record | None:
     row = _execute(connection, _FIND, {"key": key}).fetchone()
     return Record(row[0], _aware(row[1])) if row else None
 

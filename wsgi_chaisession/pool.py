@@ -37,6 +37,7 @@ class Connection(psycopg.Connection[Any]):
     """
 
     deadline: float = inf
+    lookup: Any = None  # what lookup.py waits with, once it has prepared its statement here
 
     @classmethod
     def adopt(cls, connection: psycopg.Connection[Any]) -> Self:
@@ -51,7 +52,7 @@ class Connection(psycopg.Connection[Any]):
         **options: Any,
     ) -> T:
         pause = min(interval, _LOOK_SECONDS)
-        if _greenlets_wait():
+        if greenlets_wait():
             return self._wait_for_turn(gen, pause)
         return super().wait(self._watch(gen), pause, *args, **options)
 
@@ -83,7 +84,7 @@ class Connection(psycopg.Connection[Any]):
         return not self.closed and self.pgconn.transaction_status == TransactionStatus.IDLE
 
 
-def _greenlets_wait() -> bool:
+def greenlets_wait() -> bool:
     """Whether gevent has replaced select; a preloading server does that after importing us."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("select"))
