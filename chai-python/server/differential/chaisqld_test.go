@@ -2,6 +2,7 @@ package differential
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -35,7 +36,7 @@ func startChaisqld(t *testing.T) (dsn string) {
 			t.Errorf("close: %v", err)
 		}
 	})
-	server, err := wire.NewServer(db, gate.New(gate.Limits{}), wire.Options{})
+	server, err := wire.NewServer(db, gate.New(gate.Limits{}), wire.Options{Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	if err != nil {
 		t.Fatal(err)
 	}

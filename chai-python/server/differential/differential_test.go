@@ -73,7 +73,9 @@ func (c *comparison) rebuild() {
 		c.both(sql)
 	}
 	for range c.random.IntN(12) {
-		c.both(c.table.fill(c.random))
+		if sql := c.table.fill(c.random); ask(c.ours, &statement{sql: sql}).code == "" {
+			c.both(sql)
+		}
 	}
 }
 
@@ -97,6 +99,10 @@ func (c *comparison) compare(s *statement) {
 		ask(c.theirs, &statement{sql: "BEGIN"})
 	}
 	theirs := ask(c.theirs, s)
+	if c.ours.IsClosed() || c.theirs.IsClosed() {
+		c.report("lost connection", s, before, ours, theirs)
+		c.FailNow()
+	}
 	if undo {
 		ask(c.theirs, &statement{sql: "ROLLBACK"})
 	}

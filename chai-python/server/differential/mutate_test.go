@@ -9,7 +9,7 @@ import (
 var pieces = regexp.MustCompile(`(?s)'[^']*'|"[^"]*"|\w+|\s+|.`)
 
 var strange = []string{"'", `"`, "$$", "/*", "*/", "--", "(", ")", ",", ";", ".", "::", "\\", "E'", "$1", "$0", "$99999", "NULL", "WHERE", "NOT", "AND", "=", "<", "<-1", "*",
-	"\x00", "\xff", "é", "1.", ".5", "1e", "0x1", "\"\"", "''", "DEFAULT", "[1]", "{", "@", "||", "!=", "<>", "<=>", "->", "U&'a'", "b'1'", "SELECT", "1a", "$a$", "\u00a0", "`"}
+	"\xff", "é", "1.", ".5", "1e", "0x1", "\"\"", "''", "DEFAULT", "[1]", "{", "@", "||", "!=", "<>", "<=>", "->", "U&'a'", "b'1'", "SELECT", "1a", "$a$", "\u00a0", "`"}
 
 // mutate breaks a statement a little: a token more, less, twice, or of another kind.
 func mutate(r *rand.Rand, sql string) string {

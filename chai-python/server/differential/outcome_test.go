@@ -32,6 +32,7 @@ type statement struct {
 	fallible  bool // whether a condition fails depends on the rows that it is asked about, and in which order
 	untypical bool // holds a constant that PostgreSQL reads as NUMERIC
 	setsKey   bool // whether two rows meet on one key depends on the order
+	otherDate bool // holds a timestamp in a notation that is not ISO 8601
 	mutated   bool // no longer what it was made as
 }
 

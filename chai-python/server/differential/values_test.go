@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -59,13 +60,18 @@ var odd = [kinds][]string{
 	{"yes", "no", "on", "OFF", "1", "0", "tr", "fals", "y", "n", "o", "of", " true ", "", "2", "truee", "TRUE", "yess", "00"},
 }
 
+// otherDates are the notations for timestamps that PostgreSQL takes besides ISO 8601 with all its parts.
+var otherDates = []string{"infinity", "-infinity", "0044-03-15 BC", "20250131", "20250131T101112", "Jan 31 2025", "31.01.2025", "01/31/2025", "2025-031", "epoch",
+	"2025-01-31 10:00 PM", "2025-01-31 10", "10000-01-01", "294276-12-31"}
+
 // content is what an input function of a kind is given.
-func content(r *rand.Rand, k kind) string {
+func (g *generator) content(k kind) string {
+	r := g.r
 	switch r.IntN(40) {
 	case 0, 1, 2:
-		return pick(r, odd[k])
+		return g.strange(k)
 	case 3:
-		return pick(r, odd[r.IntN(int(kinds))])
+		return g.strange(kind(r.IntN(int(kinds))))
 	case 4:
 		switch k {
 		case int4, int8:
@@ -77,6 +83,12 @@ func content(r *rand.Rand, k kind) string {
 		}
 	}
 	return pick(r, ordinary[k])
+}
+
+func (g *generator) strange(k kind) string {
+	s := pick(g.r, odd[k])
+	g.s.otherDate = g.s.otherDate || slices.Contains(otherDates, s)
+	return s
 }
 
 func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
@@ -127,7 +139,7 @@ func (g *generator) literal(k kind) string {
 	if chance(g.r, 5) {
 		return "NULL"
 	}
-	s := content(g.r, k)
+	s := g.content(k)
 	plain := false
 	switch k {
 	case int4, int8, float8:
@@ -161,7 +173,7 @@ func (g *generator) parameter(k kind) string {
 	if len(g.s.params) > 0 && chance(g.r, 10) {
 		return "$" + strconv.Itoa(1+g.r.IntN(len(g.s.params)))
 	}
-	p := param{value: []byte(content(g.r, k))}
+	p := param{value: []byte(g.content(k))}
 	if chance(g.r, 5) {
 		p.value = nil
 	}

@@ -27,6 +27,11 @@ func (b *binder) assign(t *table, place int, x syntax.Expr) (node, error) {
 	if err != nil {
 		return nil, err
 	}
+	return b.assigned(t, place, n, x)
+}
+
+// assigned converts a bound value.
+func (b *binder) assigned(t *table, place int, n node, x syntax.Expr) (_ node, err error) {
 	to := t.types[place]
 	if n, err = b.coerceOpen(n, to, x); err != nil {
 		return nil, err

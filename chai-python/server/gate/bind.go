@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"cmp"
+
 	"chaisqld/engine"
 	"chaisqld/gate/syntax"
 	"chaisqld/pgerr"
@@ -57,7 +59,7 @@ func (b *binder) expr(x syntax.Expr) (node, error) {
 		inner, err := b.condition(x.X, "NOT")
 		return &not{inner}, err
 	case *syntax.IsNull:
-		inner, err := b.settled(x.X)
+		inner, err := b.ofAnyType(x.X)
 		return &isNull{inner, x.Not}, err
 	case *syntax.IsTruth:
 		inner, err := b.condition(x.X, "IS")
@@ -91,6 +93,15 @@ func (b *binder) settled(x syntax.Expr) (node, error) {
 	n, err := b.expr(x)
 	if err != nil {
 		return nil, err
+	}
+	return b.coerceOpen(n, Text, x)
+}
+
+// ofAnyType binds an expression where it does not matter what type it has, and which says nothing about a parameter's.
+func (b *binder) ofAnyType(x syntax.Expr) (node, error) {
+	n, err := b.expr(x)
+	if _, open := n.(*parameter); err != nil || open {
+		return n, err
 	}
 	return b.coerceOpen(n, Text, x)
 }
@@ -167,7 +178,7 @@ func (b *binder) unify(op string, left, right node, x, y syntax.Expr) (node, nod
 	}
 	l, r := left.typ().family(), right.typ().family()
 	if l != r && !(l.numeric() && r.numeric()) {
-		return nil, nil, b.noOperator(op, left, right, x)
+		return nil, nil, b.noOperator(op, left.typ(), right.typ(), x)
 	}
 	if l == r || l != decimalFamily && r != decimalFamily { // integers compare with floats as they are
 		return left, right, nil
@@ -180,8 +191,9 @@ func (b *binder) unify(op string, left, right node, x, y syntax.Expr) (node, nod
 	return left, right, err
 }
 
-func (b *binder) noOperator(op string, left, right node, x syntax.Expr) error {
-	return b.fail(x.At(), pgerr.UndefinedFunction, "operator does not exist: %s %s %s", left.typ().Name, op, right.typ().Name).
+func (b *binder) noOperator(op string, left, right Type, x syntax.Expr) error {
+	name := func(t Type) string { return cmp.Or(t.Name, Unknown.Name) }
+	return b.fail(x.At(), pgerr.UndefinedFunction, "operator does not exist: %s %s %s", name(left), op, name(right)).
 		WithHint("No operator matches the given argument types. Pass the parameter as the column's type, or add a cast.")
 }
 

@@ -58,6 +58,9 @@ func (b *binder) column(x *syntax.Column) (node, error) {
 	}
 	place, known := b.table.places[x.Name]
 	switch {
+	case x.Table == "" && b.proposed && known:
+		return nil, b.fail(x.At(), "42702", "column reference \"%s\" is ambiguous", x.Name).
+			WithHint("It may be the table's or EXCLUDED's.")
 	case x.Table == "excluded" && b.proposed && known:
 		return &excluded{place, b.table.types[place]}, nil
 	case x.Table != "" && x.Table != b.alias && !(x.Table == "excluded" && b.proposed):
@@ -94,8 +97,9 @@ func (b *binder) castNode(inner node, to Type, x syntax.Expr) (node, error) {
 	}
 	n := &cast{inner, to}
 	if c, fixed := inner.(*constant); fixed {
-		v, err := (&cast{c, to}).eval(nil)
-		return &constant{v, to}, b.placed(err, x)
+		if v, err := (&cast{c, to}).eval(nil); err == nil { // else it fails when it is run
+			return &constant{v, to}, nil
+		}
 	}
 	return n, nil
 }
@@ -110,9 +114,14 @@ func (b *binder) sign(x *syntax.Sign) (node, error) {
 	if x.Minus {
 		op = "-"
 	}
+	if !x.Minus {
+		if inner, err = b.coerceOpen(inner, Float8, x.X); err != nil {
+			return nil, err
+		}
+	}
 	var zero any = int64(0)
 	switch inner.typ().family() {
-	case openFamily:
+	case openFamily: // a number or an interval
 		return nil, b.fail(x.At(), ambiguousFunction, "operator is not unique: %s unknown", op).
 			WithHint("Could not choose a best candidate operator. You might need to add explicit type casts.")
 	case intFamily:
@@ -139,23 +148,53 @@ func (b *binder) binary(x *syntax.Binary) (node, error) {
 }
 
 func (b *binder) arithmetic(x *syntax.Binary) (node, error) {
-	left, right, err := b.pair(x.Op, x.Left, x.Right)
+	left, err := b.expr(x.Left)
 	if err != nil {
 		return nil, err
 	}
-	l, r := left.typ(), right.typ()
-	if !l.family().numeric() || !r.family().numeric() {
-		return nil, b.noOperator(x.Op, left, right, x)
+	right, err := b.expr(x.Right)
+	if err != nil {
+		return nil, err
 	}
-	result := wider(l, r)
-	if x.Op == "%" && result.family() == floatFamily {
-		return nil, b.noOperator(x.Op, left, right, x)
+	result, err := b.resultOf(x, left.typ(), right.typ())
+	if err != nil {
+		return nil, err
+	}
+	if left, err = b.coerceOpen(left, result, x.Left); err != nil {
+		return nil, err
+	}
+	if right, err = b.coerceOpen(right, result, x.Right); err != nil {
+		return nil, err
 	}
 	if left, err = b.castNode(left, result, x.Left); err != nil {
 		return nil, err
 	}
 	right, err = b.castNode(right, result, x.Right)
 	return &arithmetic{x.Op, left, right, result}, err
+}
+
+// resultOf finds the type in which two numbers meet. One that is open takes the type of the other.
+func (b *binder) resultOf(x *syntax.Binary, l, r Type) (Type, error) {
+	open := func(t Type) bool { return t.family() == openFamily }
+	result := l
+	switch {
+	case open(l) && open(r):
+		return l, b.fail(x.At(), ambiguousFunction, "operator is not unique: unknown %s unknown", x.Op).
+			WithHint("Could not choose a best candidate operator. You might need to add explicit type casts.")
+	case l.family() == timeFamily || r.family() == timeFamily:
+		return l, b.fail(x.At(), pgerr.FeatureNotSupported, "arithmetic with timestamps is not supported").
+			WithHint("Compute it in the client and pass it as a parameter.")
+	case open(l):
+		result = r
+	case !open(r):
+		result = wider(l, r)
+	}
+	for _, t := range []Type{l, r} {
+		if !open(t) && !t.family().numeric() || x.Op == "%" && result.family() == floatFamily {
+			return l, b.noOperator(x.Op, l, r, x)
+		}
+	}
+	return result, nil
 }
 
 // wider is the type of a sum: the larger of the two, DOUBLE PRECISION for another number with a float.
@@ -234,7 +273,7 @@ func (b *binder) unifyAll(all []node, from []syntax.Expr) (err error) {
 		if f := all[i].typ().family(); mixed && f.numeric() {
 			all[i], err = b.castNode(all[i], common, from[i])
 		} else if f != common.family() {
-			err = b.noOperator("=", all[0], all[i], from[i])
+			err = b.noOperator("=", all[0].typ(), all[i].typ(), from[i])
 		}
 		if err != nil {
 			return err

@@ -82,7 +82,11 @@ func (b *binder) aggregate(x *syntax.Call) (node, error) {
 		return nil, b.fail(x.At(), pgerr.UndefinedFunction, "function %s takes one argument", x.Name)
 	}
 	b.aggregates = false
-	inner, err := b.settled(x.Args[0])
+	bind := b.settled
+	if x.Name == "count" {
+		bind = b.ofAnyType
+	}
+	inner, err := bind(x.Args[0])
 	b.aggregates = true
 	if err != nil {
 		return nil, err
@@ -93,5 +97,9 @@ func (b *binder) aggregate(x *syntax.Call) (node, error) {
 	if f := inner.typ().family(); f == boolFamily || f == byteaFamily {
 		return nil, b.fail(x.At(), pgerr.UndefinedFunction, "function %s(%s) does not exist", x.Name, inner.typ().Name)
 	}
-	return &aggregate{name: x.Name, x: inner, of: inner.typ()}, nil
+	of := inner.typ()
+	if of.family() == textFamily {
+		of = Text
+	}
+	return &aggregate{name: x.Name, x: inner, of: of}, nil
 }

@@ -58,7 +58,15 @@ func columnName(x syntax.Expr) string {
 	case *syntax.Call:
 		return x.Name
 	case *syntax.Cast:
-		if name := columnName(x.X); name != unnamed {
+		inner := x.X
+		for {
+			further, nested := inner.(*syntax.Cast)
+			if !nested {
+				break
+			}
+			inner = further.X
+		}
+		if name := columnName(inner); name != unnamed {
 			return name
 		}
 		if short := shortTypeNames[typeNames[x.Type.Name]]; short != "" {

@@ -47,8 +47,8 @@ func (b *binder) insertPlan(s *syntax.Insert) (*insertPlan, error) {
 // fixed are the expressions that PostgreSQL computes as far as it can before it begins.
 func (p *insertPlan) fixed() []node {
 	list := append(expressions(p.returning), p.where)
-	if len(p.rows) == 1 {
-		list = append(list, p.rows[0]...)
+	for _, values := range p.rows {
+		list = append(list, values...)
 	}
 	if p.update != nil {
 		list = append(list, p.update.values()...)
@@ -105,12 +105,8 @@ func (b *binder) insertRows(s *syntax.Insert, places []int) ([][]node, error) {
 			return nil, b.fail(s.Columns[len(values)].At, pgerr.SyntaxError, "INSERT has more target columns than expressions")
 		}
 		row := make([]node, len(t.Columns))
-		for i, x := range values {
-			n, err := b.assign(t, places[i], x)
-			if err != nil {
-				return nil, err
-			}
-			row[places[i]] = n
+		if err := b.assignRow(t, places, values, row); err != nil {
+			return nil, err
 		}
 		if err := fillDefaults(t, row, b.limits); err != nil {
 			return nil, err
@@ -118,6 +114,30 @@ func (b *binder) insertRows(s *syntax.Insert, places []int) ([][]node, error) {
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// assignRow binds the values of one row, then converts them: an error in one comes before one in converting another.
+func (b *binder) assignRow(t *table, places []int, values []syntax.Expr, row []node) (err error) {
+	bound := make([]node, len(values))
+	for i, x := range values {
+		if _, isDefault := x.(*syntax.Default); isDefault {
+			continue
+		}
+		if bound[i], err = b.expr(x); err != nil {
+			return err
+		}
+	}
+	for i, x := range values {
+		if d, isDefault := x.(*syntax.Default); isDefault {
+			row[places[i]], err = b.defaultValue(t, places[i], d)
+		} else {
+			row[places[i]], err = b.assigned(t, places[i], bound[i], x)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func fillDefaults(t *table, row []node, limits Limits) (err error) {

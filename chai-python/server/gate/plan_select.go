@@ -97,8 +97,11 @@ func (b *binder) limitClauses(p *selectPlan, s *syntax.Select) error {
 		if !rowless(n) {
 			return b.fail(x.At(), "42P10", "argument of %s must not contain variables", clause)
 		}
-		if n.typ().family() != intFamily {
+		if !n.typ().family().numeric() {
 			return b.fail(x.At(), pgerr.DatatypeMismatch, "argument of %s must be type bigint, not type %s", clause, n.typ().Name)
+		}
+		if n, err = b.castNode(n, Int8, x); err != nil {
+			return err
 		}
 		if clause == "LIMIT" {
 			p.limit = n

@@ -90,7 +90,7 @@ func (b *binder) inSelect(x *syntax.In) (node, error) {
 		return nil, err
 	}
 	if left.typ().family() != right.typ().family() {
-		return nil, b.noOperator("=", left, right, x)
+		return nil, b.noOperator("=", left.typ(), right.typ(), x)
 	}
 	return &inSelect{left, &selection{plan, left.typ()}}, nil
 }
