@@ -1,20 +1,24 @@
 package gate
 
 import (
+	"slices"
 	"time"
 
 	"chaisqld/pgerr"
 )
 
-// bindArguments checks that values are what the parameters' types promise.
+// bindArguments checks that values are what the parameters' types promise. They are copied only where one has to be changed.
 func bindArguments(types []Type, args []any) ([]any, error) {
-	values := make([]any, len(args))
+	values := args
 	for i, v := range args {
 		if v == nil {
 			continue
 		}
 		if t, ok := v.(time.Time); ok {
-			v = microseconds(t)
+			if stored := microseconds(t); stored != t {
+				values = slices.Clone(values)
+				values[i] = stored
+			}
 		}
 		if n, ok := v.(int64); ok && types[i] == Numeric {
 			v = decimalOf(n)
@@ -27,7 +31,6 @@ func bindArguments(types []Type, args []any) ([]any, error) {
 				return nil, err
 			}
 		}
-		values[i] = v
 	}
 	return values, nil
 }

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"chaisqld/engine"
@@ -78,6 +79,7 @@ type execution struct {
 	scope  scope
 	limits Limits
 	turn   *turn // nil where nobody waits for the writer
+	own    turn  // what turn points to
 }
 
 // turn is a statement's time with the writer, which everybody else waits for.
@@ -153,6 +155,23 @@ type Result struct {
 	Notice string  // "" or what PostgreSQL tells as a NOTICE, such as `relation "x" already exists, skipping`
 }
 
+// tags are a command's tags for no row and for one, which are nearly all that is needed.
+type tags [2]string
+
+var (
+	selectTags = tags{"SELECT 0", "SELECT 1"}
+	insertTags = tags{"INSERT 0 0", "INSERT 0 1"}
+	updateTags = tags{"UPDATE 0", "UPDATE 1"}
+)
+
+// of is the tag for n rows.
+func (t *tags) of(n int) string {
+	if n < len(t) {
+		return t[n]
+	}
+	return t[0][:len(t[0])-1] + strconv.Itoa(n)
+}
+
 // Run executes the plan. r is an engine.Writer where Access is Write or Schema. args are Go values by Params; now is the
 // start of the transaction. When the catalogue changed since Prepare, the statement is planned anew; if its parameters or
 // columns are then others, Run fails with 0A000.
@@ -173,7 +192,8 @@ func (p *Plan) Run(r engine.Reader, args []any, now time.Time) (*Result, error) 
 	}
 	x := &execution{reader: r, scope: scope{args: values, now: microseconds(now)}, limits: p.gate.limits}
 	if _, writes := r.(engine.Writer); writes && p.Access != Schema {
-		x.turn = &turn{ends: time.Now().Add(x.limits.WriteTime)}
+		x.own.ends = time.Now().Add(x.limits.WriteTime)
+		x.turn = &x.own
 	}
 	return current.run.execute(x)
 }

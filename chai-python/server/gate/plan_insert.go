@@ -217,7 +217,7 @@ func (p *insertPlan) execute(x *execution) (*Result, error) {
 			return nil, err
 		}
 	}
-	result.Tag = fmt.Sprintf("INSERT 0 %d", count)
+	result.Tag = insertTags.of(count)
 	return result, nil
 }
 
@@ -275,11 +275,8 @@ func (p *insertPlan) existing(x *execution, proposed []any) (found []any, err er
 	if p.lookup == nil {
 		return nil, nil
 	}
-	inner := *x
-	inner.scope.proposed = proposed
-	err = p.lookup.run(&inner, func(row []any) error {
-		found = row
-		return engine.Stop
-	})
+	x.scope.proposed = proposed
+	found, err = p.lookup.one(x)
+	x.scope.proposed = nil
 	return found, err
 }

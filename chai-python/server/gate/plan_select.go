@@ -1,8 +1,6 @@
 package gate
 
 import (
-	"fmt"
-
 	"chaisqld/engine"
 	"chaisqld/gate/syntax"
 	"chaisqld/pgerr"
@@ -145,7 +143,7 @@ func (p *selectPlan) execute(x *execution) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Tag: fmt.Sprintf("SELECT %d", len(rows)), Rows: rows}, nil
+	return &Result{Tag: selectTags.of(len(rows)), Rows: rows}, nil
 }
 
 func (p *selectPlan) bytes([]any) int { return 0 }
@@ -164,6 +162,8 @@ func (p *selectPlan) rows(x *execution) ([][]any, error) {
 		return p.single(x, skip)
 	case p.aggregates != nil:
 		return p.aggregated(x, skip)
+	case p.scan.byOneKey():
+		return p.found(x, skip)
 	case p.served:
 		return p.streamed(x, skip, count)
 	}
@@ -177,6 +177,23 @@ func (p *selectPlan) single(x *execution, skip int64) ([][]any, error) {
 	}
 	row, err := project(p.items, &x.scope)
 	return [][]any{row}, err
+}
+
+// found is a SELECT of a row by its key, the one that there are most of.
+func (p *selectPlan) found(x *execution, skip int64) ([][]any, error) {
+	row, err := p.scan.one(x)
+	if row == nil || err != nil || skip > 0 {
+		return nil, err
+	}
+	outer := x.scope.row
+	x.scope.row = row
+	out, err := project(p.items, &x.scope)
+	x.scope.row = outer
+	if err != nil {
+		return nil, err
+	}
+	kept := buffer{limits: x.limits}
+	return [][]any{out}, kept.add(out)
 }
 
 // streamed takes rows in the order that they are read in.

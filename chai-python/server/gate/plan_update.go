@@ -1,8 +1,6 @@
 package gate
 
 import (
-	"fmt"
-
 	"chaisqld/gate/syntax"
 )
 
@@ -49,11 +47,10 @@ func (p *updatePlan) execute(x *execution) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Tag: fmt.Sprintf("UPDATE %d", len(rows))}
+	result := &Result{Tag: updateTags.of(len(rows))}
 	for _, row := range rows {
-		inner := *x
-		inner.scope.row = row
-		changed, err := p.write.apply(&inner, w)
+		x.scope.row = row
+		changed, err := p.write.apply(x, w)
 		if err != nil {
 			return nil, err
 		}

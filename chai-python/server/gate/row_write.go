@@ -112,6 +112,14 @@ func returnRow(to *Result, items []outputItem, x *execution, row []any) error {
 
 // matches collects the rows that an UPDATE or DELETE changes, before the first of them is; most -1 is all of them.
 func (s *scan) matches(x *execution, verb string, most int64) ([][]any, error) {
+	if s.byOneKey() && most != 0 {
+		row, err := s.one(x)
+		if row == nil || err != nil {
+			return nil, err
+		}
+		kept := buffer{limits: x.limits}
+		return [][]any{row}, kept.add(row)
+	}
 	var rows [][]any
 	kept := buffer{limits: x.limits}
 	err := s.run(x, func(row []any) error {

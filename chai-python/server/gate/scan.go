@@ -101,6 +101,36 @@ func (s *scan) possible(x *execution) (bool, error) {
 	return true, nil
 }
 
+// byOneKey says that the path is one value of the primary key: there is a row or none.
+func (s *scan) byOneKey() bool {
+	return s.path.column >= 0 && s.path.column == s.table.key && s.path.keys == nil && len(s.path.equal) == 1
+}
+
+// one is what run would hand on where byOneKey, nil for none.
+func (s *scan) one(x *execution) (row []any, err error) {
+	if ok, err := s.possible(x); err != nil || !ok {
+		return nil, err
+	}
+	key, err := s.keyValue(x, s.path.equal[0])
+	if err != nil || key == nil {
+		return nil, err
+	}
+	if err := x.check(); err != nil {
+		return nil, err
+	}
+	if row, err = x.reader.Get(s.table.Table, key); err != nil || row == nil {
+		return nil, err
+	}
+	outer := x.scope.row
+	x.scope.row = row
+	ok, err := isTrue(s.condition, &x.scope)
+	x.scope.row = outer
+	if err != nil || !ok {
+		return nil, err
+	}
+	return row, nil
+}
+
 // run hands every row that meets the condition to emit, in the path's order, until emit returns engine.Stop or an error.
 // The row stays valid after emit returned.
 func (s *scan) run(x *execution, emit func(row []any) error) error {
@@ -180,17 +210,25 @@ func (s *scan) keyValues(x *execution) ([]any, error) {
 	}
 	var values []any
 	for _, n := range s.path.equal {
-		v, err := n.eval(&x.scope)
+		v, err := s.keyValue(x, n)
 		if err != nil {
 			return nil, err
 		}
-		if v == nil || isNaN(v) {
-			continue
+		if v != nil {
+			values = append(values, v)
 		}
-		v, _ = searchValue(v, s.table.types[s.path.column])
-		values = append(values, v)
 	}
 	return values, nil
+}
+
+// keyValue is one value to look up, nil for one that no row has.
+func (s *scan) keyValue(x *execution, n node) (any, error) {
+	v, err := n.eval(&x.scope)
+	if err != nil || v == nil {
+		return nil, err
+	}
+	v, _ = searchValue(v, s.table.types[s.path.column])
+	return v, nil
 }
 
 func containsValue(values []any, v any) bool {
