@@ -31,6 +31,7 @@ type rowAccess struct {
 	cache    *rowCache
 	changes  *rowChanges // of the writer
 	whole    bool        // the row read last has all its index entries
+	swept    sweptEntries
 
 	key, entry, value []byte   // reused
 	old, row          [][]byte // reused
@@ -237,7 +238,10 @@ func (c *conn) putRow(t *Table, chosen func(*indexLayout) bool) error {
 	if err := s.Put(r.key, r.value); err != nil {
 		return err
 	}
-	return c.eachEntry(t, r.row, r.key, chosen, func(entry []byte) error { return s.Put(entry, entryValue) })
+	return c.eachEntry(t, r.row, r.key, chosen, func(entry []byte) error {
+		r.swept.put(entry)
+		return s.Put(entry, entryValue)
+	})
 }
 
 func (c *conn) dropEntries(t *Table, row [][]byte, key []byte, chosen func(*indexLayout) bool) error {

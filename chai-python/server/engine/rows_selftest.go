@@ -97,6 +97,9 @@ func compareRows(connector driver.Connector, samples [][]any) (d *directRows, er
 	if d, err = learn(c, t); err != nil {
 		return nil, err
 	}
+	if c.openBatch() == nil {
+		return nil, errors.New("the transaction has no batch")
+	}
 	for n, row := range samples {
 		if err := c.compareRow(t, row); err != nil {
 			return nil, fmt.Errorf("sample %d: %w", n, err)

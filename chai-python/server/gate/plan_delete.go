@@ -15,6 +15,7 @@ type deletePlan struct {
 	batch     *selectPlan // the inner SELECT, if that alone says which rows go
 	batchScan *scan       // reads what deleting its rows needs
 	returning []outputItem
+	folded    []node
 }
 
 func (b *binder) deletePlan(s *syntax.Delete) (*deletePlan, error) {
@@ -29,6 +30,7 @@ func (b *binder) deletePlan(s *syntax.Delete) (*deletePlan, error) {
 	if p.returning, err = b.output(s.Returning); err != nil {
 		return nil, err
 	}
+	p.folded = foldable(append(expressions(p.returning), condition)...)
 	t := b.table
 	p.scan = newScan(t, condition, nil, append(expressions(p.returning), keyAndIndexes(t)...)...)
 	if p.batch = p.scan.innerSelect(); p.batch != nil {
@@ -79,11 +81,21 @@ func (p *deletePlan) execute(x *execution) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := p.rows(x)
+	if err := x.fold(p.folded); err != nil {
+		return nil, err
+	}
+	swept, done, err := p.sweep(x, w)
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Tag: fmt.Sprintf("DELETE %d", len(rows))}
+	if done {
+		return &Result{Tag: fmt.Sprintf("DELETE %d", swept)}, nil
+	}
+	rows, err := p.rows(x, swept)
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Tag: fmt.Sprintf("DELETE %d", swept+int64(len(rows)))}
 	for _, row := range rows {
 		if err := p.deleteRow(x, w, row); err != nil {
 			return nil, err
@@ -106,13 +118,46 @@ func (p *deletePlan) deleteRow(x *execution, w engine.Writer, row []any) error {
 }
 
 // rows are those that go.
-func (p *deletePlan) rows(x *execution) ([][]any, error) {
+func (p *deletePlan) rows(x *execution, swept int64) ([][]any, error) {
 	if p.batch == nil {
 		return p.scan.matches(x, "DELETE", -1)
 	}
 	_, limit, err := p.batch.window(x)
-	if err != nil || limit == 0 {
+	if err != nil || limit == swept {
 		return nil, err
 	}
-	return p.batchScan.matches(x, "DELETE", limit)
+	return p.batchScan.matches(x, "DELETE", max(limit-swept, -1))
+}
+
+// sweep deletes the first rows along an index where a bound from above alone says which. done is false where it does not, or
+// where some of them have to be looked at.
+func (p *deletePlan) sweep(x *execution, w engine.Writer) (swept int64, done bool, err error) {
+	const chunk = 200 // rows, after which the time is looked at
+	if p.batch == nil || p.returning != nil || p.batch.scan.path.descending {
+		return 0, false, nil
+	}
+	s := p.batch.scan
+	begin, exact, err := s.exactBound(x)
+	if err != nil || !exact || begin != nil && begin.op != "<" {
+		return 0, false, err
+	}
+	_, limit, err := p.batch.window(x)
+	if err != nil || limit < 0 || limit > int64(x.limits.WriteRows) {
+		return 0, false, err
+	}
+	for done = true; begin != nil && done && swept < limit; {
+		if err := x.checkNow(); err != nil {
+			return 0, false, err
+		}
+		most := min(limit-swept, chunk)
+		var deleted int
+		if deleted, done, err = w.DeleteFirst(s.table.Table, s.path.column, begin.value, int(most)); err != nil {
+			return 0, false, err
+		}
+		swept += int64(deleted)
+		if int64(deleted) < most {
+			break
+		}
+	}
+	return swept, done, nil
 }
