@@ -28,9 +28,7 @@ export GOWORK := off
 export GOFLAGS := -mod=readonly -buildvcs=false
 
 .DELETE_ON_ERROR:
-MINUTES ?= 60
-
-.PHONY: help demo test test-python test-server soak venv lint lint-python lint-server clean
+.PHONY: help demo test test-python test-server soak fuzz venv lint lint-python lint-server clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -56,8 +54,25 @@ test-server: $(READY) ## run the Go tests alone
 	echo "go test -run Large ./engine" && CHAISQLD_TESTS=all CGO_ENABLED=0 "$$go" test -run Large ./engine && \
 	cd "$(CURDIR)/benchmarks/load" && "$$go" vet ./... && "$$go" test $(GOARGS) ./...
 
+soak: MINUTES ?= 60
 soak: $(READY) ## load, kill and audit the database for MINUTES=60
 	@$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
+
+# Go keeps what it learns in its cache, and an input that fails in testdata/fuzz of the package, from where every test run
+# tries it again: it is committed with what mends it.
+fuzz: MINUTES ?= 10
+fuzz: TARGET ?= Fuzz
+fuzz: $(READY) ## throw made-up input at the server, MINUTES=10 for each target (TARGET=FuzzSQL for one)
+	@go=$$(cat $(GO_CHOICE)) && cd $(SERVER) && export CGO_ENABLED=0 && failed= && \
+	targets=$$("$$go" test -list '^$(TARGET)' ./... | \
+		awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { while (n) print names[--n] ":" $$2 }') && \
+	{ test -n "$$targets" || { echo "no fuzz target begins with $(TARGET)" >&2; exit 1; }; } && \
+	for target in $$targets; do \
+		echo "$${target%%:*}: $(MINUTES) minutes"; \
+		"$$go" test -run '^$$' -fuzz "^$${target%%:*}$$" -fuzztime $(MINUTES)m -fuzzminimizetime 10s $(GOARGS) "$${target#*:}" || \
+			failed="$$failed $${target%%:*}"; \
+	done && \
+	{ test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }; }
 
 venv: $(READY) ## make .venv and build the server, which the others do when needed
 	@echo "$(VENV) is ready"
