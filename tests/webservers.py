@@ -27,12 +27,11 @@ def free_port() -> int:
 
 
 class Web:
-    """A running web server; *url* once it listens, at *port* if it does not say where."""
+    """A running web server; *url* once it listens, which is at *port* unless it says where."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], port: int) -> None:
         self.log: list[str] = []
         self._port = port
-        self._listening = threading.Event()
         self.process = subprocess.Popen(
             command, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -41,18 +40,13 @@ class Web:
 
     @property
     def url(self) -> str:
-        assert self._listening.wait(60), "".join(self.log)
-        found = re.search(r"https?://127\.0\.0\.1:\d+", "".join(self.log))
-        url = found[0] if found else f"http://127.0.0.1:{self._port}"
-        self._wait_for(int(url.rpartition(":")[2]))
-        return url
-
-    def _wait_for(self, port: int) -> None:
         deadline = time.monotonic() + 60
         while True:
+            found = re.search(r"https?://127\.0\.0\.1:\d+", "".join(self.log))
+            url = found[0] if found else f"http://127.0.0.1:{self._port}"
             with socket.socket() as client:
-                if not client.connect_ex(("127.0.0.1", port)):
-                    return
+                if not client.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))):
+                    return url
             assert self.process.poll() is None, "".join(self.log)
             assert time.monotonic() < deadline, "".join(self.log)
             time.sleep(0.02)
@@ -72,9 +66,6 @@ class Web:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.log.append(line)
-            if "127.0.0.1:" in line:
-                self._listening.set()
-        self._listening.set()  # it has ended; let nobody wait
 
 
 @contextmanager
