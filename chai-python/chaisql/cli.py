@@ -16,6 +16,7 @@ from chaisql.launch import command_line
 from chaisql.locate import find_server
 from chaisql.probe import Answer, Presence, ask
 from chaisql.process import end
+from chaisql.shell.command import shell
 from chaisql.version import VERSION
 
 SECONDS = click.FloatRange(min=0, min_open=True)
@@ -50,7 +51,7 @@ def cli() -> None:
     """
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, shell):
     cli.add_command(command)
 
 

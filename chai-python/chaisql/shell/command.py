@@ -1,0 +1,96 @@
+"""The command `shell`: where statements come from, and how it ends."""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from chaisql.connection import connect
+from chaisql.discovery import MEMORY
+from chaisql.exits import FAILED, INTERRUPTED, CommandError
+from chaisql.shell.interpreter import Interpreter, Leave
+from chaisql.shell.statements import split
+
+# The server takes 16 KiB; this much without an end is no statement.
+STATEMENT_LIMIT = 1 << 20
+EXTRA = "pip install 'chai-python[shell]'"
+
+
+@click.command(short_help="An SQL shell.")
+@click.argument("target", default=MEMORY)
+@click.option("-c", "--command", "commands", multiple=True, metavar="SQL", help="Run this and leave.")
+@click.option(
+    "-f", "--file", type=click.File(encoding="utf-8"), metavar="FILE", help="Run what it holds and leave."
+)
+@click.option("--timing", is_flag=True, help="Tell how long each statement took.")
+def shell(target: str, *, commands: tuple[str, ...], file: TextIO | None, timing: bool) -> int:
+    """Run SQL in TARGET: a directory, whose server is started when none runs, or a postgresql:// URL.
+
+    Without TARGET in a database in memory. Statements are read from the terminal, or from standard input, and
+    there the first that fails ends the shell with exit code 70. \\help tells the commands.
+    """
+    interpreter = Interpreter(
+        lambda: connect(target, autocommit=True, application_name="chaisql shell"),
+        out=sys.stdout,
+        err=sys.stderr,
+    )
+    interpreter.timing = timing
+    try:
+        if commands:
+            return _run_all(interpreter, (part for text in commands for part in (text, "\n;\n")))
+        if file is not None or not sys.stdin.isatty():
+            return _run_all(interpreter, file or sys.stdin)
+        _converse(interpreter, target)
+    except BrokenPipeError:  # the reader of our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
+        interpreter.close()
+    return 0
+
+
+def _converse(interpreter: Interpreter, target: str) -> None:
+    try:
+        from chaisql.shell.terminal import converse  # noqa: PLC0415 - belongs to an extra
+    except ImportError as error:
+        raise CommandError(f"on a terminal the shell needs {error}: {EXTRA}") from error
+    info = interpreter.connection.info
+    click.echo(f"Connected to {info.parameter_status('server_version')}. \\help helps, \\q leaves.")
+    if target == MEMORY:
+        click.echo("The database is in memory: it is gone when you leave.")
+    name = info.dbname if "://" in target or target == MEMORY else Path(target).absolute().name
+    converse(interpreter, name=name, history=history_file())
+
+
+def history_file() -> Path | None:
+    """Where the XDG rules put it; None without a home."""
+    folder = os.environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(folder):  # noqa: PTH117 - an empty text is no path
+        home = os.environ.get("HOME", "")
+        if not os.path.isabs(home):  # noqa: PTH117
+            return None
+        folder = f"{home}/.local/state"
+    return Path(folder) / "chaisql" / "shell_history"
+
+
+def _run_all(interpreter: Interpreter, lines: Iterable[str]) -> int:
+    """Run statements as they come in; the first failure ends it."""
+    rest = ""
+    try:
+        for line in lines:
+            if not rest and line.lstrip().startswith("\\"):
+                done = interpreter.command(line)
+            else:
+                statements, rest = split(rest + line)
+                done = all(map(interpreter.execute, statements))
+            if not done:
+                return FAILED
+            if len(rest) > STATEMENT_LIMIT:
+                raise CommandError(f"a statement has more than {STATEMENT_LIMIT} characters")
+        return 0 if not rest or interpreter.execute(rest) else FAILED
+    except Leave:
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED

@@ -1,0 +1,51 @@
+"""What \\d tells: the tables, or one with its columns and indexes, asked as PostgreSQL may be asked too."""
+
+from collections.abc import Iterator
+from typing import LiteralString
+
+from chaisql.dial import Connection
+from chaisql.shell.table import draw, printable
+
+_TABLES: LiteralString = """
+    SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY table_name
+"""
+_COLUMNS: LiteralString = """
+    SELECT column_name, data_type, is_nullable, column_default FROM information_schema.columns
+    WHERE table_schema = 'public' AND table_name = %s ORDER BY ordinal_position
+"""
+_INDEXES: LiteralString = """
+    SELECT indexname, indexdef FROM pg_indexes
+    WHERE schemaname = 'public' AND tablename = %s ORDER BY indexname
+"""
+
+
+def tables(connection: Connection) -> list[str]:
+    """The names of the tables."""
+    return [name for (name,) in connection.execute(_TABLES)]
+
+
+def describe_tables(connection: Connection) -> Iterator[str]:
+    """The tables with the number of their columns."""
+    names = tables(connection)
+    if not names:
+        yield "There are no tables."
+        return
+    yield from draw(["Table"], [[name] for name in names], [False])
+
+
+def describe_table(connection: Connection, name: str) -> Iterator[str]:
+    """The columns and indexes of a table; LookupError if there is none of that name."""
+    columns = connection.execute(_COLUMNS, (name,)).fetchall()
+    if not columns:
+        raise LookupError(f"there is no table {printable(name)}; \\d lists them")
+    yield f"Table {printable(name)}"
+    rows = [
+        (column, kind, "" if nullable == "YES" else "not null", default)
+        for column, kind, nullable, default in columns
+    ]
+    yield from draw(["Column", "Type", "Nullable", "Default"], rows, [False] * 4)
+    yield "Indexes:"
+    for index, definition in connection.execute(_INDEXES, (name,)):
+        key = definition.partition(" USING btree ")[2]
+        kind = "PRIMARY KEY, " if index == f"{name}_pkey" else ""
+        yield f"    {printable(index)} {kind}{printable(key)}"

@@ -1,0 +1,85 @@
+"""Talk to a person: a prompt with history and editing, on prompt_toolkit."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+try:
+    from prompt_toolkit import PromptSession, print_formatted_text
+    from prompt_toolkit.application.current import get_app
+    from prompt_toolkit.filters import Condition
+    from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+except ImportError as missing:  # the extra is not installed
+    raise ImportError("prompt_toolkit") from missing
+
+from chaisql.shell.interpreter import Interpreter, Leave
+from chaisql.shell.statements import split
+
+_MARKS = {
+    psycopg.pq.TransactionStatus.INTRANS: "*",
+    psycopg.pq.TransactionStatus.INERROR: "!",
+}
+
+
+def converse(interpreter: Interpreter, *, name: str, history: Path | None) -> None:
+    """Read and run statements until the person leaves.
+
+    :param name: what the prompt begins with.
+    :param history: a file that keeps what was typed, for its owner alone; None keeps nothing.
+    """
+    session: PromptSession[str] = PromptSession(
+        history=_open_history(history),
+        multiline=Condition(lambda: not complete(get_app().current_buffer.text)),
+    )
+    while True:
+        try:
+            text = session.prompt(_prompt(interpreter, name), prompt_continuation=_continuation(name))
+        except KeyboardInterrupt:  # drops what was typed
+            continue
+        except EOFError:
+            return
+        try:
+            _run(interpreter, text)
+        except KeyboardInterrupt:  # the driver has cancelled the statement
+            print_formatted_text("cancelled")
+        except Leave:
+            return
+
+
+def complete(text: str) -> bool:
+    """Whether Enter ends the input: at a command, after a semicolon, and where there is nothing yet."""
+    return text.lstrip().startswith("\\") or not split(text)[1]
+
+
+def _run(interpreter: Interpreter, text: str) -> None:
+    if text.lstrip().startswith("\\"):
+        interpreter.command(text)
+        return
+    for statement in split(text)[0]:
+        if not interpreter.execute(statement):
+            return
+
+
+def _prompt(interpreter: Interpreter, name: str) -> Callable[[], str]:
+    return lambda: f"{name}={_MARKS.get(interpreter.status, '')}> "
+
+
+def _continuation(name: str) -> Callable[[int, int, int], str]:
+    return lambda width, _line, _wrapped: f"{name}-> ".rjust(width)
+
+
+def _open_history(path: Path | None) -> History:
+    """A file of mode 0600 in a folder of mode 0700, or memory where there can be none."""
+    if path is not None:
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+            try:
+                os.fchmod(descriptor, 0o600)
+            finally:
+                os.close(descriptor)
+            return FileHistory(str(path))
+    return InMemoryHistory()
