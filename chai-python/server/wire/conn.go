@@ -44,8 +44,10 @@ type conn struct {
 	statements map[string]*statement
 	portals    map[string]*portal
 
-	stranger bool // counted among those who have not logged in; guarded by server.mu
-	timed    bool // a read deadline is set
+	stranger bool      // counted among those who have not logged in; guarded by server.mu
+	timed    bool      // a read deadline is set
+	writeBy  time.Time // the write deadline
+	running  running
 	started  atomic.Bool
 	draining atomic.Bool
 }
@@ -58,6 +60,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		portals:    map[string]*portal{},
 	}
 	c.backend.SetMaxBodyLen(s.options.MaxMessageBytes)
+	c.running.bind(c)
 	return c
 }
 
@@ -178,6 +181,7 @@ func (c *conn) clearDeadlines() error {
 }
 
 func (c *conn) setDeadline(at time.Time) error {
+	c.writeBy = time.Time{}
 	err := c.socket.SetDeadline(at)
 	if c.draining.Load() {
 		c.drain()
@@ -198,11 +202,16 @@ func (c *conn) drain() {
 
 // send adds a reply, in its place after those of statements still pending.
 func (c *conn) send(m pgproto3.BackendMessage) {
-	buffer := &c.out
-	if c.batch.pending() {
-		buffer = &c.batch.staged
-	}
+	buffer := c.replies()
 	*buffer = appendMessage(*buffer, m)
+}
+
+// replies is where the next reply goes.
+func (c *conn) replies() *[]byte {
+	if c.batch.pending() {
+		return &c.batch.staged
+	}
+	return &c.out
 }
 
 // flush writes the gathered replies with one system call.
@@ -210,7 +219,7 @@ func (c *conn) flush() error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	c.socket.SetWriteDeadline(time.Now().Add(c.server.options.WriteTimeout))
+	c.limitWrite()
 	_, err := c.nc.Write(c.out)
 	if cap(c.out) > keptBuffer {
 		c.out = nil
@@ -222,6 +231,16 @@ func (c *conn) flush() error {
 		return errOver
 	}
 	return nil
+}
+
+// limitWrite gives the client WriteTimeout to take a reply, or up to a quarter
+// more: a new deadline for each reply would cost a tenth of a find.
+func (c *conn) limitWrite() {
+	limit, now := c.server.options.WriteTimeout, time.Now()
+	if c.writeBy.Sub(now) < limit {
+		c.writeBy = now.Add(limit + limit/4)
+		c.socket.SetWriteDeadline(c.writeBy)
+	}
 }
 
 // farewell tells the client why the connection ends, if it is for a reason.

@@ -20,7 +20,7 @@ func (c *conn) emit(s *step) error {
 		return nil
 	}
 	if p.simple && p.plan.Columns != nil {
-		c.out = appendMessage(c.out, rowDescription(p.plan.Columns, nil))
+		c.out = appendRowDescription(c.out, p.plan.Columns, nil)
 	}
 	if p.result.Notice != "" && s.fresh {
 		c.notify("NOTICE", noticeCode(p.plan.Verb), p.result.Notice)

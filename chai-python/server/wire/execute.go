@@ -27,16 +27,12 @@ func (c *conn) execute(ctx context.Context, steps []step, final bool) (done int,
 	case access == gate.None:
 		err = c.runSteps(nil, steps, &done)
 	case access == gate.Read:
-		err = c.server.engine.Read(ctx, func(r engine.Reader) error {
-			return c.runSteps(watchedReader{r, ctx}, steps, &done)
-		})
+		done, err = c.running.read(ctx, c, steps)
 	case c.tx.readOnly || !final:
 		return c.runEach(ctx, steps)
 	default:
-		err = c.server.engine.Write(ctx, engine.WriteRequest{
-			Bytes: bytesOf(steps), Schema: access == gate.Schema, Frees: frees(steps),
-			Run: func(w engine.Writer) error { return c.runSteps(watchedWriter{w, ctx}, steps, &done) },
-		})
+		done, err = c.running.write(ctx, c, steps, engine.WriteRequest{
+			Bytes: bytesOf(steps), Schema: access == gate.Schema, Frees: frees(steps)})
 		if err != nil && done == len(steps) {
 			done = 0
 		}

@@ -21,6 +21,7 @@ type portal struct {
 	name    string
 	plan    *gate.Plan
 	args    []any
+	few     [4]any // args, if there are no more
 	formats []int16
 	bytes   int // of the parameters, as received
 
@@ -167,7 +168,10 @@ func (p *portal) bindParameters(m *pgproto3.Bind, s *statement) error {
 	if len(m.Parameters) == 0 {
 		return nil
 	}
-	p.args = make([]any, len(m.Parameters))
+	if p.args = p.few[:]; len(m.Parameters) > len(p.few) {
+		p.args = make([]any, len(m.Parameters))
+	}
+	p.args = p.args[:len(m.Parameters)]
 	for i, raw := range m.Parameters {
 		if raw == nil {
 			continue
@@ -211,7 +215,8 @@ func (c *conn) describe(m *pgproto3.Describe) error {
 	if c.tx.failed {
 		return errFailed
 	}
-	c.send(rowDescription(plan.Columns, formats))
+	buffer := c.replies()
+	*buffer = appendRowDescription(*buffer, plan.Columns, formats)
 	return nil
 }
 

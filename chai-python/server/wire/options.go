@@ -17,7 +17,7 @@ type Options struct {
 	StartupTimeout  time.Duration // from connect to ReadyForQuery; default 10 s
 	LoginDelay      time.Duration // before a failed login is answered; default 1 s
 	StatementTime   time.Duration // the statements of one round trip, if statement_timeout is not less; default 30 s
-	WriteTimeout    time.Duration // for a client to take a reply; default 30 s
+	WriteTimeout    time.Duration // for a client to take a reply, or up to a quarter more; default 30 s
 	LeaseIdle       time.Duration // an idle client may hold the writer this long; default 5 s
 	AllowUIDs       []uint32      // users let in on a Unix socket, besides the server's own and root
 	IdleExit        time.Duration // Idle reports after this long without connections; 0: never

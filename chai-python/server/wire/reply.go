@@ -34,11 +34,8 @@ func encoded(m pgproto3.BackendMessage) fixedReply {
 
 // sendFixed adds such a message where send would.
 func (c *conn) sendFixed(m fixedReply) {
-	if c.batch.pending() {
-		c.batch.staged = append(c.batch.staged, m...)
-		return
-	}
-	c.out = append(c.out, m...)
+	buffer := c.replies()
+	*buffer = append(*buffer, m...)
 }
 
 func (c *conn) readyForQuery() {
@@ -93,15 +90,22 @@ func formatOf(formats []int16, i int) int16 {
 	return formats[i]
 }
 
-func rowDescription(columns []gate.Column, formats []int16) *pgproto3.RowDescription {
-	fields := make([]pgproto3.FieldDescription, len(columns))
+// appendRowDescription adds what a result's columns are.
+func appendRowDescription(dst []byte, columns []gate.Column, formats []int16) []byte {
+	const anyModifier = 0xffffffff
+	start := len(dst) + 1
+	dst = append(dst, 'T', 0, 0, 0, 0)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(columns)))
 	for i, column := range columns {
-		fields[i] = pgproto3.FieldDescription{
-			Name: []byte(column.Name), DataTypeOID: column.Type.OID, DataTypeSize: column.Type.Size,
-			TypeModifier: -1, Format: formatOf(formats, i),
-		}
+		dst = append(append(dst, column.Name...), 0)
+		dst = append(dst, 0, 0, 0, 0, 0, 0) // of no table
+		dst = binary.BigEndian.AppendUint32(dst, column.Type.OID)
+		dst = binary.BigEndian.AppendUint16(dst, uint16(column.Type.Size))
+		dst = binary.BigEndian.AppendUint32(dst, anyModifier)
+		dst = binary.BigEndian.AppendUint16(dst, uint16(formatOf(formats, i)))
 	}
-	return &pgproto3.RowDescription{Fields: fields}
+	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start))
+	return dst
 }
 
 // discard reads at most limit bytes, until the end or the reader's deadline.
