@@ -7,9 +7,10 @@
 // the package puts two shims under it (comparer.go, fatalfs.go) and runs it in
 // one narrow way:
 //
-//   - one goroutine writes (writer.go), from one fair queue (queue.go), many
+//   - one writes at a time (writer.go), from one fair queue (queue.go), many
 //     requests in one transaction and one fsync, each on its own again when
-//     one of them fails;
+//     one of them fails; a request that finds the writer free and nobody
+//     waiting is served in its own goroutine;
 //   - reads run in their caller's goroutine on read transactions that were
 //     opened right after the last commit (readers.go), because Chai makes a
 //     new one wait for a commit that is syncing;

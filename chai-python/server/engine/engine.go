@@ -184,11 +184,8 @@ func (e *Engine) Write(ctx context.Context, w WriteRequest) error {
 		return err
 	}
 	r := e.requests.Get().(*request)
-	r.WriteRequest, r.queued = w, time.Now()
-	err := e.queue.push(r)
-	if err == nil {
-		err = e.queue.await(ctx, r)
-	}
+	r.WriteRequest = w
+	err := e.writer.do(ctx, r)
 	r.WriteRequest = WriteRequest{}
 	e.requests.Put(r)
 	return err

@@ -19,7 +19,7 @@ type request struct {
 // alone tells whether it shares its transaction with nobody.
 func (r *request) alone() bool { return r.Schema || r.lease != nil }
 
-// queue is the one way to the writer: first come, first served.
+// queue is the way to a writer that is not free: first come, first served.
 type queue struct {
 	limit int
 	wait  time.Duration // the longest
@@ -32,6 +32,13 @@ type queue struct {
 
 func newQueue(limit int, wait time.Duration) *queue {
 	return &queue{limit: limit, wait: wait, wake: make(chan struct{}, 1)}
+}
+
+// idle says that nobody waits, and that requests are taken.
+func (q *queue) idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting) == 0 && q.refused == nil
 }
 
 func (q *queue) push(r *request) error {

@@ -1,6 +1,7 @@
 package engine
 
-// The writer: one goroutine, one connection, one transaction at a time.
+// The writer: one connection, one transaction at a time. Whoever has its turn
+// works with it: run in a goroutine of its own, or a client that finds it free.
 //
 // It takes what waits, runs it in one transaction and syncs once for all of
 // it: the group commit that Chai does not have. A statement that failed may
@@ -9,8 +10,11 @@ package engine
 // alone, then the rest. Nobody is answered before the commit returned.
 
 import (
+	"context"
 	"database/sql/driver"
 	"log/slog"
+	"sync"
+	"time"
 )
 
 type writer struct {
@@ -22,7 +26,8 @@ type writer struct {
 	direct    *directRows
 	watchdog  *watchdog
 
-	conn    *conn // its next transaction is begun right after a commit: readers then share that one's snapshot
+	turn    sync.Mutex // guards what follows
+	conn    *conn      // its next transaction is begun right after a commit: readers then share that one's snapshot
 	tx      writeTx
 	group   []*request // reused; nil where a member was answered
 	limits  workLimits
@@ -32,7 +37,7 @@ type writer struct {
 	resigned bool // there is nothing left to do
 }
 
-// start publishes the first snapshot; from then on run owns the connection.
+// start publishes the first snapshot.
 func (w *writer) start(catalogue *Catalogue) error {
 	w.tx = writeTx{w: w, committed: catalogue, version: catalogue.Version}
 	w.limits = newWorkLimits(w.o)
@@ -46,8 +51,34 @@ func (w *writer) start(catalogue *Catalogue) error {
 	return nil
 }
 
+// run serves those who wait. At its end it keeps the turn.
 func (w *writer) run() {
 	defer w.ended()
+	for more := true; more; {
+		more = w.awaitWork()
+		w.turn.Lock()
+		w.work()
+		if more {
+			w.turn.Unlock()
+		}
+	}
+	w.resigned = true
+}
+
+// awaitWork returns false when there will be none.
+func (w *writer) awaitWork() bool {
+	select {
+	case <-w.queue.wake:
+	case <-w.readers.refresh:
+		w.readers.wantMore() // work looks after it
+	case <-w.quit:
+		return false
+	}
+	return true
+}
+
+// work goes on until nobody waits.
+func (w *writer) work() {
 	for {
 		select {
 		case <-w.readers.refresh:
@@ -56,11 +87,7 @@ func (w *writer) run() {
 		}
 		w.group = w.queue.take(w.group[:0], w.o.GroupRequests, w.o.GroupBytes)
 		if len(w.group) == 0 {
-			if !w.idle() {
-				w.resigned = true
-				return
-			}
-			continue
+			return
 		}
 		if l := w.group[0].lease; l != nil {
 			w.serveLease(w.group[0], l)
@@ -69,6 +96,43 @@ func (w *writer) run() {
 		}
 		clear(w.group)
 	}
+}
+
+// do returns a request's answer.
+func (w *writer) do(ctx context.Context, r *request) error {
+	if w.lead(r) {
+		return <-r.done
+	}
+	r.queued = time.Now()
+	if err := w.queue.push(r); err != nil {
+		return err
+	}
+	return w.queue.await(ctx, r)
+}
+
+// lead serves a request in its client's own goroutine, if the writer is free
+// and nobody waits: to hand it over and to be woken for the answer would cost a
+// lone client more than most of its work. Whoever comes meanwhile is for run.
+func (w *writer) lead(r *request) bool {
+	if !w.queue.idle() || !w.turn.TryLock() {
+		return false
+	}
+	w.group = append(w.group[:0], r)
+	defer w.led()
+	w.serve(w.group)
+	w.group = w.group[:0]
+	return true
+}
+
+// led gives the turn back. A request that serve did not return from took its
+// goroutine with it, or will be answered by a recover outside: what it left of
+// the transaction nobody knows.
+func (w *writer) led() {
+	if len(w.group) > 0 {
+		w.group = w.group[:0]
+		_ = w.watchdog.fail("a write request ended its goroutine")
+	}
+	w.turn.Unlock()
 }
 
 // ended answers those who would wait for ever: a request that calls
@@ -84,23 +148,6 @@ func (w *writer) ended() {
 			r.done <- err
 		}
 	}
-}
-
-// idle waits for work; false means that there will be none.
-func (w *writer) idle() bool {
-	select {
-	case <-w.queue.wake:
-		return true
-	default:
-	}
-	select {
-	case <-w.queue.wake:
-	case <-w.readers.refresh:
-		w.republish()
-	case <-w.quit:
-		return false
-	}
-	return true
 }
 
 // republish opens more transactions on the state that is published already.
