@@ -9,6 +9,7 @@ import pytest
 from wsgi_chaisession import Flash, MsgpackCodec, Session, Status, tokens
 from wsgi_chaisession.keeper import Policy, SessionKeeper
 from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.visit import Visit
 
 HOUR = timedelta(hours=1)
 Open = Callable[..., Session]
@@ -25,7 +26,7 @@ def keeper(memory: MemoryStore, clock: Clock) -> SessionKeeper:
 @pytest.fixture
 def open_session(keeper: SessionKeeper) -> Open:
     """The session of a token, in a request of its own."""
-    return lambda token=None: Session(keeper, lambda: token)
+    return lambda token=None: Session(Visit(keeper, lambda token: token, token))
 
 
 @pytest.fixture
@@ -277,7 +278,7 @@ def test_a_request_holds_the_failure_of_its_load(keeper: SessionKeeper) -> None:
             raise StoreUnavailable("down")
 
     keeper._store = Down()
-    session = Session(keeper, lambda: "t" * 43)
+    session = Session(Visit(keeper, lambda token: token, "t" * 43))
     for _ in range(3):
         with pytest.raises(StoreUnavailable):
             session.get("a")

@@ -25,8 +25,15 @@ _valid_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 t
 class Transport(Protocol):
     """How a token travels. Cookie is the usual one; an API may prefer a header."""
 
-    vary: str  # the request header that decides, for Vary
-    persist: bool  # whether the client is told the expiry
+    @property
+    def vary(self) -> str:
+        """The request header that decides, for Vary."""
+        ...
+
+    @property
+    def persist(self) -> bool:
+        """Whether the client is told the expiry, also of sessions that are not to be remembered."""
+        ...
 
     def read(self, environ: dict[str, Any]) -> str | None:
         """The first well-formed token that the client sent."""

@@ -14,9 +14,12 @@ _stricter = re.compile(r"(?:^|,)\s*(?:no-store|no-cache)\s*(?=,|$)", re.IGNORECA
 
 def vary_on(headers: Headers, name: str) -> None:
     """Add *name* to Vary unless it is there, or Vary is ``*``."""
-    present = {field.strip().lower() for field in _all_of(headers, "vary").split(",")}
-    if not present & {"*", name.lower()}:
-        _append(headers, "Vary", name)
+    given = _all_of(headers, "vary")
+    if given:
+        present = {field.strip().lower() for field in given.split(",")}
+        if present & {"*", name.lower()}:
+            return
+    _append(headers, "Vary", name)
 
 
 def keep_from_caches(headers: Headers, name: str) -> None:
@@ -28,7 +31,7 @@ def keep_from_caches(headers: Headers, name: str) -> None:
 
 
 def _all_of(headers: Headers, name: str) -> str:
-    return ",".join(value for key, value in headers if key.lower() == name)
+    return ",".join([value for key, value in headers if key.lower() == name])
 
 
 def _append(headers: Headers, name: str, item: str) -> None:

@@ -9,15 +9,15 @@ back.
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from . import tokens
 from .codec import Codec
+from .draft import Draft, Stored
 from .errors import DecodeError, SessionConflict
 from .payload import INHERIT, Payload, rebase
-from .session import Draft, Stored
 from .store import Record, Store
 
 logger = logging.getLogger(__name__)
@@ -107,7 +107,8 @@ class SessionKeeper:
             self._replace(draft)
         else:
             self._touch(draft, draft.stored)
-        self._drop_obsolete(draft)
+        if draft.obsolete:
+            self._drop_obsolete(draft)
 
     def discard(self, key: str) -> None:
         self._store.delete(key)
@@ -145,7 +146,7 @@ class SessionKeeper:
         if expiry <= old.expiry or expiry - old.expiry < self._policy.touch_interval:
             return
         if self._store.touch(old.key, expiry, principal=old.principal):
-            draft.stored = replace(old, expiry=expiry)
+            draft.stored = old._replace(expiry=expiry)
         else:
             self._drop(draft, old)
 
@@ -214,7 +215,6 @@ class SessionKeeper:
         fresh = self.fresh()
         draft.payload, draft.token, draft.suspect = fresh.payload, None, False
         draft.origin = draft.stored = None
-        draft.gone = True
 
     def _start_over(self, draft: Draft, old: Stored) -> None:
         """Renewing a session that has gone: keep this request's own changes alone."""
@@ -222,7 +222,6 @@ class SessionKeeper:
         logger.info("session %s has gone while a request renewed it", _name(old))
         draft.payload = self._rebased(draft, old, self.fresh().payload)
         draft.origin = None
-        draft.gone = True
 
     def _rebased(self, draft: Draft, old: Stored, theirs: Payload) -> Payload:
         base = Payload.from_dict(self._codec.loads(old.data))

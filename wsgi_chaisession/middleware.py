@@ -8,18 +8,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from .codec import Codec, MsgpackCodec
-from .cookie import Cookie, Header, Transport
-from .errors import CodecError, SessionConflict, SessionError, StoreError
-from .headers import Headers, keep_from_caches, vary_on
+from .cookie import Cookie, Transport
+from .draft import Draft
+from .errors import SessionConflict, SessionError, StoreError
+from .exchange import Exchange
 from .keeper import Clock, OnConflict, Policy, SessionKeeper
-from .response import Response
-from .session import Draft, Session, Stored
+from .session import Session
 from .store import Store
+from .visit import Visit
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Device:
     key: str  # compare it with session.key to find this very session
     label: str
     since: datetime  # when the principal was set
-    seen: datetime | None  # to the touch_interval; None where no idle timeout keeps track
+    seen: datetime | None  # the last use, as far as an idle timeout keeps track of it
     expires: datetime
 
 
@@ -91,14 +91,13 @@ class SessionMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if self._environ_key in environ or self._skip(environ):
             return self._app(environ, start_response)
-        session = Session(self._keeper, partial(self._transport.read, environ))
-        environ[self._environ_key] = session
-        finish = partial(self._finish, environ, session)
-        response = Response(start_response, finish, partial(self._save_late, session))
+        visit = Visit(self._keeper, self._transport.read, environ)
+        environ[self._environ_key] = Session(visit)
+        exchange = Exchange(visit, self._transport, environ, start_response)
         try:
-            return response.run(self._app, environ)
+            return exchange.run(self._app, environ)
         except (StoreError, SessionConflict) as error:
-            if response.released:
+            if exchange.released:
                 raise
             return self._refuse(environ, start_response, error)
 
@@ -120,7 +119,7 @@ class SessionMiddleware:
 
     def open(self, token: str | None) -> Session:
         """The session of *token* outside of a request; call its commit() to keep changes."""
-        return Session(self._keeper, lambda: token)
+        return Session(Visit(self._keeper, _same, token))
 
     def sessions(self) -> Iterator[Session]:
         """Every active session, read page by page: look, change and commit(), or destroy().
@@ -149,9 +148,9 @@ class SessionMiddleware:
         return False
 
     def _met(self, draft: Draft) -> Session:
-        session = Session(self._keeper, _no_token, draft)
-        session.seal()
-        return session
+        visit = Visit(self._keeper, _same, None, draft)
+        visit.sealed = True
+        return Session(visit)
 
     def _device(self, draft: Draft) -> Device:
         payload, row = draft.payload, draft.stored
@@ -160,58 +159,6 @@ class SessionMiddleware:
         return Device(row.key, payload.label, since, self._keeper.seen(draft), row.expiry)
 
     # -- one request -----------------------------------------------------------
-
-    def _finish(self, environ: WSGIEnvironment, session: Session, status: str, headers: Headers) -> Headers:
-        """The application's headers and ours; the session is committed on the way."""
-        if session.failure is not None and status.startswith("5"):
-            raise session.failure  # the application reported the store's failure as its own
-        self._commit(environ, session)
-        session.seal()
-        header = self._token_header(environ, session)
-        if header is not None:
-            headers.append(header)
-            keep_from_caches(headers, header[0])
-        if header is not None or session.draft is not None:
-            vary_on(headers, self._transport.vary)
-        return headers
-
-    def _commit(self, environ: WSGIEnvironment, session: Session) -> None:
-        draft = session.draft
-        if draft is None:
-            return
-        if draft.stored is None and (draft.payload.empty or not self._transport.usable(environ)):
-            return
-        session.commit()
-
-    def _token_header(self, environ: WSGIEnvironment, session: Session) -> Header | None:
-        """A header only when the client's token, its expiry or its kind must change."""
-        draft = session.draft
-        if draft is None or not self._transport.usable(environ):
-            return None
-        if draft.stored is None or draft.stored.token is None:
-            ended = (session.destroyed or draft.gone) and session.client_token() is not None
-            return self._transport.withdraw(environ) if ended else None
-        told, tell = self._told(draft.origin), self._told(draft.stored)
-        if told == tell:
-            return None
-        expires = self._expires(draft.stored)
-        return self._transport.issue(environ, draft.stored.token, expires, self._keeper.now())
-
-    def _told(self, row: Stored | None) -> tuple[str | None, datetime | None] | None:
-        return (row.token, self._expires(row)) if row else None
-
-    def _expires(self, row: Stored) -> datetime | None:
-        return row.expiry if self._transport.persist or row.remember else None
-
-    def _save_late(self, session: Session) -> None:
-        """Keep what a streaming body changed; the response can no longer say that it failed."""
-        if session.draft is None or session.draft.stored is None:
-            return
-        try:
-            session.commit()
-        except (StoreError, SessionConflict, CodecError):
-            self._keeper.counters["store_error"] += 1
-            logger.exception("%r: changes made after the headers left are lost", session)
 
     def _refuse(
         self, environ: WSGIEnvironment, start_response: StartResponse, error: SessionError
@@ -265,8 +212,9 @@ def _policy(
     )
 
 
-def _no_token() -> None:
-    """A session met by its key has no client that could have sent a token."""
+def _same(token: str | None) -> str | None:
+    """How the token is read where no request brings it."""
+    return token
 
 
 def _never(environ: WSGIEnvironment) -> bool:  # noqa: ARG001 - skip's default

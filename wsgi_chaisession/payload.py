@@ -29,7 +29,7 @@ class Flash(NamedTuple):
     category: str
 
 
-@dataclass
+@dataclass(slots=True)
 class Payload:
     """The content of a session."""
 
@@ -67,18 +67,20 @@ class Payload:
     def from_dict(cls, parts: Mapping[str, Any]) -> Self:
         """The reverse of to_dict; ValueError when a part is missing or of another type."""
         try:
-            return cls(
-                values=_expect(parts["values"], dict),
-                deadline=_aware(parts["deadline"]),
-                idle_timeout=_expect(parts.get("idle_timeout", INHERIT), timedelta, type(None), _Inherit),
-                flashes=[Flash(*flash) for flash in parts.get("flashes", [])],
-                remember=_expect(parts.get("remember", False), bool),
-                principal=_expect(parts.get("principal"), str, type(None)),
-                since=_aware(parts["since"]) if "since" in parts else None,
-                label=_expect(parts.get("label", ""), str),
-            )
+            payload = cls(_aware(parts["deadline"]), values=_expect(parts["values"], dict))
+            if len(parts) > 2:  # seldom; sessions are read far more often than written
+                payload._add(parts)
         except (KeyError, TypeError) as error:
             raise ValueError(f"session data lacks a part: {error}") from error
+        return payload
+
+    def _add(self, parts: Mapping[str, Any]) -> None:
+        self.idle_timeout = _expect(parts.get("idle_timeout", INHERIT), timedelta, type(None), _Inherit)
+        self.flashes = [Flash(*flash) for flash in parts.get("flashes", [])]
+        self.remember = _expect(parts.get("remember", False), bool)
+        self.principal = _expect(parts.get("principal"), str, type(None))
+        self.since = _aware(parts["since"]) if "since" in parts else None
+        self.label = _expect(parts.get("label", ""), str)
 
 
 def _expect(value: Any, *kinds: type) -> Any:

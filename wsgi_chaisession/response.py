@@ -7,6 +7,7 @@ still go into the headers, and a failure can still become a clean error response
 Nothing beyond that first part is read ahead or buffered.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any
@@ -15,25 +16,28 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from .headers import Headers
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
-Finish = Callable[[str, Headers], Headers]
 
 _END = object()
 
 
-class Response:
-    """Runs an application between a server's start_response and its own.
+class Response(ABC):
+    """Runs an application between a server's start_response and its own."""
 
-    *finish* turns the application's headers into the final ones (and may raise);
-    *at_close* runs after the application's iterable was closed.
-    """
+    __slots__ = ("_pending", "_real_write", "_start", "released")
 
-    def __init__(self, start_response: StartResponse, finish: Finish, at_close: Callable[[], None]) -> None:
+    def __init__(self, start_response: StartResponse) -> None:
         self.released = False
         self._start = start_response
-        self._finish = finish
-        self._at_close = at_close
         self._pending: tuple[str, Headers, ExcInfo | None] | None = None
         self._real_write: Callable[[bytes], object]  # set with `released`
+
+    @abstractmethod
+    def finish(self, status: str, headers: Headers) -> Headers:
+        """The final headers, from the application's, which stay as they are; may raise."""
+
+    @abstractmethod
+    def closed(self) -> None:
+        """The application's iterable was closed, if it was one that runs."""
 
     def run(self, app: WSGIApplication, environ: WSGIEnvironment) -> Iterable[bytes]:
         body = app(environ, self.start_response)
@@ -59,11 +63,11 @@ class Response:
             self._release_once()
             return body
         if self.released:  # write() was used
-            return _Body(iter(body), (), body, self._at_close)
+            return _Body(iter(body), (), body, self.closed)
         iterator = iter(body)
         first = next(iterator, _END)
         self._release_once()
-        return _Body(iterator, () if first is _END else (first,), body, self._at_close)
+        return _Body(iterator, () if first is _END else (first,), body, self.closed)
 
     def _write(self, data: bytes) -> object:
         self._release_once()
@@ -77,7 +81,7 @@ class Response:
         if self._pending is None:
             raise AssertionError("the application gave a body before it called start_response")
         status, headers, exc_info = self._pending
-        final = self._finish(status, list(headers))
+        final = self.finish(status, headers)
         self.released = True
         self._pending = (status, headers, None)  # a traceback kept here would keep its frames
         self._real_write = self._start(status, final, exc_info) if exc_info else self._start(status, final)

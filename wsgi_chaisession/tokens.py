@@ -4,14 +4,15 @@ A token is the bearer's proof, so it lives in the browser alone. Stores, logs an
 operators see its SHA-256; a leaked table therefore opens no session.
 """
 
-import hashlib
 import re
 import secrets
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
+from hashlib import sha256
 
 TOKEN_BYTES = 32  # 256 bits from the operating system
 TOKEN_PATTERN = r"[A-Za-z0-9_-]{43}"  # noqa: S105 - no secret; 32 bytes in base64url, unpadded
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _well_formed = re.compile(TOKEN_PATTERN).fullmatch
 
 
@@ -32,8 +33,8 @@ def hash_token(token: str) -> str:
 
 def hash_text(text: str) -> str:
     """SHA-256 of *text* as 43 base64url characters."""
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-    return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+    digest = sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return b2a_base64(digest, newline=False)[:43].translate(_URL_SAFE).decode("ascii")
 
 
 def label(key: str) -> str:

@@ -1,0 +1,88 @@
+"""Exchange: one request and its response, as far as they concern the session.
+
+The session is committed when the headers are about to leave, because only then is known what
+they must say: a token that is new, has another expiry, or is to be forgotten.
+"""
+
+import logging
+from datetime import datetime
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from .cookie import Header, Transport
+from .draft import Draft, Stored
+from .errors import CodecError, SessionConflict, StoreError
+from .headers import Headers, keep_from_caches, vary_on
+from .response import Response
+from .tokens import label
+from .visit import Visit
+
+logger = logging.getLogger(__name__)
+
+
+class Exchange(Response):
+    """A response whose headers tell the client of its session."""
+
+    __slots__ = ("_environ", "_transport", "_visit")
+
+    def __init__(
+        self, visit: Visit, transport: Transport, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> None:
+        super().__init__(start_response)
+        self._visit = visit
+        self._transport = transport
+        self._environ = environ
+
+    def finish(self, status: str, headers: Headers) -> Headers:
+        """The application's headers and ours; the session is committed on the way."""
+        visit = self._visit
+        if visit.failure is not None and status.startswith("5"):
+            raise visit.failure  # the application reported the store's failure as its own
+        draft = visit.draft
+        if draft is not None:
+            headers = list(headers)
+            if draft.stored is not None or self._worth_a_row(draft):
+                visit.commit()
+            self._tell(draft, headers)
+        visit.sealed = True
+        return headers
+
+    def closed(self) -> None:
+        """Keep what a streaming body changed; the response can no longer say that it failed."""
+        draft = self._visit.draft
+        if draft is None or draft.stored is None:
+            return
+        key = draft.stored.key
+        try:
+            self._visit.commit()
+        except (StoreError, SessionConflict, CodecError):
+            self._visit.keeper.counters["store_error"] += 1
+            logger.exception("session %s: changes made after the headers left are lost", label(key))
+
+    def _worth_a_row(self, draft: Draft) -> bool:
+        return not draft.payload.empty and self._transport.usable(self._environ)
+
+    def _tell(self, draft: Draft, headers: Headers) -> None:
+        header = self._token_header(draft)
+        if header is not None:
+            headers.append(header)
+            keep_from_caches(headers, header[0])
+        vary_on(headers, self._transport.vary)
+
+    def _token_header(self, draft: Draft) -> Header | None:
+        """A header only when the client's token, its expiry or its kind must change."""
+        origin, stored = draft.origin, draft.stored
+        if stored is origin and stored is not None:
+            return None
+        transport, environ = self._transport, self._environ
+        if not transport.usable(environ):
+            return None
+        if stored is None or stored.token is None:
+            ended = self._visit.destroyed and self._visit.client_token() is not None
+            return transport.withdraw(environ) if ended else None
+        expires = self._expires(stored)
+        if origin is not None and (origin.token, self._expires(origin)) == (stored.token, expires):
+            return None
+        return transport.issue(environ, stored.token, expires, self._visit.keeper.now())
+
+    def _expires(self, row: Stored) -> datetime | None:
+        return row.expiry if self._transport.persist or row.remember else None
