@@ -15,6 +15,7 @@ import (
 var (
 	statements = flag.Int("statements", 5000, "how many statements to compare, at least")
 	seed       = flag.Uint64("seed", 1, "seed of the first table; each further one has the next")
+	verbose    = flag.Bool("differences", false, "show the differences that may be")
 	failures   = flag.Int("failures", 10, "after how many differences to give up")
 )
 
@@ -92,7 +93,10 @@ func (c *comparison) both(sql string) {
 // compare runs a statement on both. PostgreSQL keeps nothing of what this server refused.
 func (c *comparison) compare(s *statement) {
 	c.total++
-	before := c.state()
+	var before outcome
+	if s.writes || s.mutated {
+		before = c.state()
+	}
 	ours := ask(c.ours, s)
 	undo := ours.code != "" && (s.writes || s.mutated)
 	if undo {
@@ -115,6 +119,9 @@ func (c *comparison) compare(s *statement) {
 		name = "error"
 	default:
 		name = explain(s, ours, theirs)
+		if *verbose && name != "" {
+			c.Logf("%s: %s: %s | %s", name, s.sql, ours, theirs)
+		}
 	}
 	if name == "" {
 		c.report("difference", s, before, ours, theirs)

@@ -67,7 +67,7 @@ var otherDates = []string{"infinity", "-infinity", "0044-03-15 BC", "20250131", 
 // content is what an input function of a kind is given.
 func (g *generator) content(k kind) string {
 	r := g.r
-	switch r.IntN(40) {
+	switch r.IntN(80) {
 	case 0, 1, 2:
 		return g.strange(k)
 	case 3:

@@ -69,7 +69,7 @@ func (n *arithmetic) ints(x, y int64) (any, error) {
 }
 
 func (n *arithmetic) floats(x, y float64) (any, error) {
-	if y == 0 && n.op == "/" {
+	if y == 0 && n.op == "/" && !math.IsNaN(x) {
 		return nil, pgerr.New(pgerr.DivisionByZero, "division by zero")
 	}
 	var result float64

@@ -18,20 +18,11 @@ type assignment struct {
 	value node
 }
 
-// assign binds a value for a column and converts it as PostgreSQL's assignments do.
-func (b *binder) assign(t *table, place int, x syntax.Expr) (node, error) {
+// assign converts a bound value for a column as PostgreSQL's assignments do; n is nil for DEFAULT.
+func (b *binder) assign(t *table, place int, n node, x syntax.Expr) (_ node, err error) {
 	if d, ok := x.(*syntax.Default); ok {
 		return b.defaultValue(t, place, d)
 	}
-	n, err := b.expr(x)
-	if err != nil {
-		return nil, err
-	}
-	return b.assigned(t, place, n, x)
-}
-
-// assigned converts a bound value.
-func (b *binder) assigned(t *table, place int, n node, x syntax.Expr) (_ node, err error) {
 	to := t.types[place]
 	if n, err = b.coerceOpen(n, to, x); err != nil {
 		return nil, err
@@ -60,7 +51,11 @@ func columnDefault(t *table, place int, limits Limits) (node, error) {
 		return nil, err
 	}
 	inner := &binder{sql: text, limits: limits, params: &paramTypes{}}
-	n, err := inner.assign(t, place, x)
+	n, err := inner.expr(x)
+	if err != nil {
+		return nil, err
+	}
+	n, err = inner.assign(t, place, n, x)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +109,7 @@ func storedFloat(f float64) float64 {
 	case f == 0:
 		return 0
 	case math.IsNaN(f):
-		return math.NaN()
+		return notANumber
 	}
 	return f
 }

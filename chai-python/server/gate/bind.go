@@ -2,6 +2,7 @@ package gate
 
 import (
 	"cmp"
+	"fmt"
 
 	"chaisqld/engine"
 	"chaisqld/gate/syntax"
@@ -113,7 +114,12 @@ func (b *binder) coerceOpen(n node, t Type, x syntax.Expr) (node, error) {
 	}
 	switch n := n.(type) {
 	case *parameter:
-		n.types.list[n.number] = t
+		settled := &b.params.list[n.number]
+		if *settled != (Type{}) && *settled != t {
+			return nil, b.fail(x.At(), ambiguousParameter, "inconsistent types deduced for parameter $%d", n.number+1).
+				WithDetail(fmt.Sprintf("%s versus %s", settled.Name, t.Name))
+		}
+		*settled, n.of = t, t
 		return n, nil
 	case *constant:
 		if n.value == nil {
@@ -204,5 +210,14 @@ func (b *binder) finish() ([]Type, error) {
 			return nil, pgerr.New(pgerr.IndeterminateDatatype, "could not determine data type of parameter $%d", i+1)
 		}
 	}
+	for _, n := range b.params.nodes {
+		if n.of == (Type{}) {
+			return nil, pgerr.New(ambiguousParameter, "could not determine data type of parameter $%d", n.number+1).
+				WithHint("Its first use does not tell: add a cast, as in $1::bigint.")
+		}
+	}
 	return b.params.list, nil
 }
+
+// ambiguousParameter is SQLSTATE 42P08.
+const ambiguousParameter = "42P08"

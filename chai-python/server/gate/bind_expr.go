@@ -46,7 +46,9 @@ func (b *binder) parameter(x *syntax.Param) (node, error) {
 	for len(b.params.list) < x.Number {
 		b.params.list = append(b.params.list, Type{})
 	}
-	return &parameter{x.Number - 1, b.params}, nil
+	n := &parameter{x.Number - 1, b.params.list[x.Number-1]}
+	b.params.nodes = append(b.params.nodes, n)
+	return n, nil
 }
 
 func (b *binder) column(x *syntax.Column) (node, error) {
@@ -59,7 +61,7 @@ func (b *binder) column(x *syntax.Column) (node, error) {
 	place, known := b.table.places[x.Name]
 	switch {
 	case x.Table == "" && b.proposed && known:
-		return nil, b.fail(x.At(), "42702", "column reference \"%s\" is ambiguous", x.Name).
+		return nil, b.fail(x.At(), ambiguousColumn, "column reference \"%s\" is ambiguous", x.Name).
 			WithHint("It may be the table's or EXCLUDED's.")
 	case x.Table == "excluded" && b.proposed && known:
 		return &excluded{place, b.table.types[place]}, nil

@@ -25,17 +25,20 @@ type constant struct {
 func (n *constant) typ() Type                { return n.of }
 func (n *constant) eval(*scope) (any, error) { return n.value, nil }
 
-// parameter is $number; its type is settled by the first thing that gives it one.
+// parameter is $number; its type is settled by the first thing that gives it one. What stood before that keeps it open.
 type parameter struct {
 	number int // from 0
-	types  *paramTypes
+	of     Type
 }
 
-func (n *parameter) typ() Type                  { return n.types.list[n.number] }
+func (n *parameter) typ() Type                  { return n.of }
 func (n *parameter) eval(s *scope) (any, error) { return s.args[n.number], nil }
 
 // paramTypes are the parameters of one statement; open ones are of type Type{}.
-type paramTypes struct{ list []Type }
+type paramTypes struct {
+	list  []Type
+	nodes []*parameter
+}
 
 type column struct {
 	place int

@@ -18,7 +18,7 @@ func TestNumbersThatAnIndexMustNotHold(t *testing.T) {
 	d.exec("CREATE INDEX", `CREATE INDEX ON n (f)`)
 	for _, v := range []int64{1 << 31, 3_000_000_000, 1<<32 - 1} {
 		d.fails(pgerr.NumericValueOutOfRange, `INSERT INTO n (k, indexed) VALUES (1, $1)`, v)
-		d.exec("INSERT 0 1", `INSERT INTO n (k, plain, f) VALUES ($1, $1, $1)`, v)
+		d.exec("INSERT 0 1", `INSERT INTO n (k, plain, f) VALUES ($1, $1, $1::bigint)`, v)
 		d.fails(pgerr.NumericValueOutOfRange, `UPDATE n SET indexed = plain`)
 		d.fails(pgerr.NumericValueOutOfRange, `INSERT INTO n (k, indexed) VALUES ($1, $1) ON CONFLICT (k) DO UPDATE SET indexed = EXCLUDED.indexed`, v)
 		d.fails(pgerr.NumericValueOutOfRange, `CREATE INDEX ON n (plain)`)

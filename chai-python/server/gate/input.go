@@ -44,19 +44,30 @@ func parseInt(s string, t Type) (any, error) {
 	return nil, badText(s, t)
 }
 
-// parseFloat reads decimal notation, Infinity and NaN, but not the hexadecimal and the underscores that strconv would take.
+// notANumber is the NaN that PostgreSQL has; Go's has another bit set.
+var notANumber = math.Float64frombits(0x7ff8000000000000)
+
+// parseFloat reads decimal and hexadecimal notation, Infinity and NaN, but not the underscores that strconv would take.
 func parseFloat(s string, t Type) (any, error) {
 	trimmed := trimSpace(s)
 	unsigned := strings.ToLower(strings.TrimLeft(trimmed, "+-"))
 	if unsigned == "nan" && len(trimmed) <= len("-nan") {
-		return math.NaN(), nil
+		return notANumber, nil
 	}
-	mantissa, _, _ := strings.Cut(unsigned, "e")
+	mantissa, exponent, digits := unsigned, "e", "123456789"
+	hexadecimal := strings.HasPrefix(unsigned, "0x")
+	if hexadecimal {
+		exponent, digits = "p", "123456789abcdef"
+		if !strings.Contains(unsigned, "p") {
+			trimmed += "p0"
+		}
+	}
+	mantissa, _, _ = strings.Cut(unsigned, exponent)
 	f, err := strconv.ParseFloat(trimmed, 8*int(t.Size))
 	switch {
-	case errors.Is(err, strconv.ErrRange), err == nil && f == 0 && strings.ContainsAny(mantissa, "123456789"):
+	case errors.Is(err, strconv.ErrRange), err == nil && f == 0 && strings.ContainsAny(mantissa, digits):
 		return nil, outOfRange(s, t)
-	case err != nil || strings.ContainsAny(trimmed, "xXpP_"):
+	case err != nil || strings.Contains(trimmed, "_"):
 		return nil, badText(s, t)
 	}
 	return f, nil

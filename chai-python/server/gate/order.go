@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -64,15 +65,30 @@ func (b *binder) orderExpr(x syntax.Expr, items []outputItem) (node, error) {
 		return items[n-1].x, nil
 	case *syntax.Column:
 		if x.Table == "" {
-			for _, item := range items {
-				if item.name == x.Name {
-					return item.x, nil
-				}
+			if found, err := b.namedItem(x, items); found != nil || err != nil {
+				return found, err
 			}
 		}
 	}
 	return b.settled(x)
 }
+
+// namedItem finds the output column of a name, nil if there is none.
+func (b *binder) namedItem(x *syntax.Column, items []outputItem) (found node, err error) {
+	for _, item := range items {
+		switch {
+		case item.name != x.Name:
+		case found == nil:
+			found = item.x
+		case !reflect.DeepEqual(found, item.x):
+			return nil, b.fail(x.At(), ambiguousColumn, "ORDER BY \"%s\" is ambiguous", x.Name)
+		}
+	}
+	return found, nil
+}
+
+// ambiguousColumn is SQLSTATE 42702.
+const ambiguousColumn = "42702"
 
 // pathOrder is what an access path could do about the sort keys: nil unless there is one and it is a column.
 func pathOrder(keys []sortKey, limited bool) *ordering {

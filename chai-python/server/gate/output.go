@@ -23,7 +23,10 @@ func (b *binder) output(items []syntax.Item) ([]outputItem, error) {
 			list = append(list, all...)
 			continue
 		}
-		x, err := b.settled(item.Expr)
+		x, err := b.expr(item.Expr)
+		if _, open := x.(*parameter); err == nil && !open {
+			x, err = b.coerceOpen(x, Text, item.Expr)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -35,6 +38,32 @@ func (b *binder) output(items []syntax.Item) ([]outputItem, error) {
 	}
 	return list, nil
 }
+
+// settle makes parameters text that stand in a select list by themselves, once all else had its say.
+func (b *binder) settle(items []outputItem, from []syntax.Item) (err error) {
+	for i, item := range items {
+		if p, ok := item.x.(*parameter); ok && p.of == (Type{}) {
+			if items[i].x, err = b.coerceOpen(p, Text, itemAt(from[0].At)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// returning binds RETURNING.
+func (b *binder) returning(from []syntax.Item) ([]outputItem, error) {
+	items, err := b.output(from)
+	if err != nil {
+		return nil, err
+	}
+	return items, b.settle(items, from)
+}
+
+// itemAt is where a select list begins.
+type itemAt int
+
+func (i itemAt) At() int { return int(i) }
 
 func (b *binder) star(item syntax.Item) ([]outputItem, error) {
 	if b.table == nil {

@@ -27,7 +27,7 @@ func (b *binder) deletePlan(s *syntax.Delete) (*deletePlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.returning, err = b.output(s.Returning); err != nil {
+	if p.returning, err = b.returning(s.Returning); err != nil {
 		return nil, err
 	}
 	p.folded = foldable(append(expressions(p.returning), condition)...)

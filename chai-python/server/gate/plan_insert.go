@@ -37,7 +37,7 @@ func (b *binder) insertPlan(s *syntax.Insert) (*insertPlan, error) {
 	if err := b.conflict(p, s.Conflict); err != nil {
 		return nil, err
 	}
-	if p.returning, err = b.output(s.Returning); err != nil {
+	if p.returning, err = b.returning(s.Returning); err != nil {
 		return nil, err
 	}
 	p.folded = foldable(p.fixed()...)
@@ -95,18 +95,18 @@ func (b *binder) insertRows(s *syntax.Insert, places []int) ([][]node, error) {
 	b.table = nil
 	var rows [][]node
 	for _, values := range s.Rows {
-		if len(values) != len(s.Rows[0]) {
-			return nil, b.fail(values[0].At(), pgerr.SyntaxError, "VALUES lists must all be the same length")
+		bound, err := b.bindRow(values)
+		if err != nil {
+			return nil, err
 		}
-		if len(values) > len(places) {
-			return nil, b.fail(values[len(places)].At(), pgerr.SyntaxError, "INSERT has more expressions than target columns")
-		}
-		if len(values) < len(places) && s.Columns != nil {
-			return nil, b.fail(s.Columns[len(values)].At, pgerr.SyntaxError, "INSERT has more target columns than expressions")
+		if err := b.checkWidth(s, places, values); err != nil {
+			return nil, err
 		}
 		row := make([]node, len(t.Columns))
-		if err := b.assignRow(t, places, values, row); err != nil {
-			return nil, err
+		for i, x := range values {
+			if row[places[i]], err = b.assign(t, places[i], bound[i], x); err != nil {
+				return nil, err
+			}
 		}
 		if err := fillDefaults(t, row, b.limits); err != nil {
 			return nil, err
@@ -116,26 +116,29 @@ func (b *binder) insertRows(s *syntax.Insert, places []int) ([][]node, error) {
 	return rows, nil
 }
 
-// assignRow binds the values of one row, then converts them: an error in one comes before one in converting another.
-func (b *binder) assignRow(t *table, places []int, values []syntax.Expr, row []node) (err error) {
-	bound := make([]node, len(values))
+// bindRow binds the values of one row. They are converted afterwards: an error here comes before one there.
+func (b *binder) bindRow(values []syntax.Expr) (bound []node, err error) {
+	bound = make([]node, len(values))
 	for i, x := range values {
 		if _, isDefault := x.(*syntax.Default); isDefault {
 			continue
 		}
 		if bound[i], err = b.expr(x); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	for i, x := range values {
-		if d, isDefault := x.(*syntax.Default); isDefault {
-			row[places[i]], err = b.defaultValue(t, places[i], d)
-		} else {
-			row[places[i]], err = b.assigned(t, places[i], bound[i], x)
-		}
-		if err != nil {
-			return err
-		}
+	return bound, nil
+}
+
+// checkWidth compares how many values a row has with how many it should.
+func (b *binder) checkWidth(s *syntax.Insert, places []int, values []syntax.Expr) error {
+	switch {
+	case len(values) != len(s.Rows[0]):
+		return b.fail(values[0].At(), pgerr.SyntaxError, "VALUES lists must all be the same length")
+	case len(values) > len(places):
+		return b.fail(values[len(places)].At(), pgerr.SyntaxError, "INSERT has more expressions than target columns")
+	case len(values) < len(places) && s.Columns != nil:
+		return b.fail(s.Columns[len(values)].At, pgerr.SyntaxError, "INSERT has more target columns than expressions")
 	}
 	return nil
 }
@@ -157,6 +160,9 @@ func (b *binder) conflict(p *insertPlan, c *syntax.Conflict) error {
 		return nil
 	}
 	t := p.table
+	if c.Update && c.Target == nil {
+		return b.fail(c.At, pgerr.SyntaxError, "ON CONFLICT DO UPDATE requires inference specification or constraint name")
+	}
 	if c.Target != nil && (len(c.Target) != 1 || c.Target[0].Text != t.Columns[t.key].Name) {
 		return b.fail(c.At, "42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification").
 			WithHint(fmt.Sprintf("The key of \"%s\" is (%s).", t.Name, t.Columns[t.key].Name))

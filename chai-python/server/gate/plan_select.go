@@ -41,6 +41,9 @@ func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
 	if err := b.limitClauses(p, s); err != nil {
 		return nil, err
 	}
+	if err := b.settle(p.items, s.Items); err != nil {
+		return nil, err
+	}
 	if err := b.checkAggregates(p, s); err != nil {
 		return nil, err
 	}
@@ -92,11 +95,11 @@ func (b *binder) limitClauses(p *selectPlan, s *syntax.Select) error {
 		if err != nil {
 			return err
 		}
-		if !rowless(n) {
-			return b.fail(x.At(), "42P10", "argument of %s must not contain variables", clause)
-		}
 		if !n.typ().family().numeric() {
 			return b.fail(x.At(), pgerr.DatatypeMismatch, "argument of %s must be type bigint, not type %s", clause, n.typ().Name)
+		}
+		if !rowless(n) {
+			return b.fail(x.At(), "42P10", "argument of %s must not contain variables", clause)
 		}
 		if n, err = b.castNode(n, Int8, x); err != nil {
 			return err

@@ -21,7 +21,7 @@ func (b *binder) updatePlan(s *syntax.Update) (*updatePlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.returning, err = b.output(s.Returning); err != nil {
+	if p.returning, err = b.returning(s.Returning); err != nil {
 		return nil, err
 	}
 	if p.write, err = b.rowWrite(s.Set); err != nil {

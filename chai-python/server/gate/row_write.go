@@ -2,6 +2,7 @@ package gate
 
 import (
 	"errors"
+	"slices"
 
 	"chaisqld/engine"
 	"chaisqld/gate/syntax"
@@ -17,17 +18,23 @@ type rowWrite struct {
 
 func (b *binder) rowWrite(set []syntax.Assignment) (*rowWrite, error) {
 	w := &rowWrite{table: b.table}
-	seen := map[int]bool{}
-	for _, a := range set {
+	values := make([]syntax.Expr, len(set))
+	for i, a := range set {
+		values[i] = a.Value
+	}
+	bound, err := b.bindRow(values)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range set {
 		place, err := b.target(a.Column)
 		if err != nil {
 			return nil, err
 		}
-		if seen[place] {
+		if slices.Contains(w.places, place) {
 			return nil, b.fail(a.Column.At, pgerr.SyntaxError, "multiple assignments to same column \"%s\"", a.Column.Text)
 		}
-		seen[place] = true
-		value, err := b.assign(b.table, place, a.Value)
+		value, err := b.assign(b.table, place, bound[i], a.Value)
 		if err != nil {
 			return nil, err
 		}

@@ -132,6 +132,11 @@ func (p *parser) items() []Item {
 	return list
 }
 
+// onlyAfterAs are the words that name an output column after AS alone.
+var onlyAfterAs = wordSet(`array as char character create day except fetch filter for from grant group having hour intersect into isnull
+	limit minute month notnull offset on order over overlaps precision returning second to union varying where window with within
+	without year`)
+
 func (p *parser) item() Item {
 	t := p.peek()
 	if p.accept("*") {
@@ -146,7 +151,7 @@ func (p *parser) item() Item {
 	switch next := p.peek(); {
 	case p.accept("as"):
 		item.Alias = p.label().Text
-	case next.kind == quoted, next.kind == word && !reserved[next.value]:
+	case next.kind == quoted, next.kind == word && !onlyAfterAs[next.value]:
 		item.Alias = p.label().Text
 	}
 	return item

@@ -76,9 +76,6 @@ func (p *parser) conflict(start int) *Conflict {
 	if p.accept("where") {
 		c.Where = p.expr()
 	}
-	if c.Target == nil {
-		p.failAt(start, "ON CONFLICT DO UPDATE requires inference specification or constraint name")
-	}
 	return c
 }
 
