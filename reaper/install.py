@@ -10,7 +10,9 @@ from string import Template
 
 import click
 
+from chaisql.address import fits_socket
 from reaper.durations import positive_duration
+from reaper.server_units import server_units
 from wsgi_chaisession.cli import EXIT_CODES, URL_SCHEMES, ConfigurationError, store_argument
 
 SYSTEMD, CRON = "systemd", "cron"
@@ -23,7 +25,6 @@ TEMPLATES = {
     ),
     CRON: ("chaisession-reaper",),
 }
-SERVER = "chaisqld.service"  # where the store is a directory
 MODE = 0o644
 HOUR, DAY = 3600, 86_400  # seconds
 
@@ -46,8 +47,8 @@ def install(
 ) -> None:
     """Write files with which systemd or cron runs the reaper. Nothing is enabled or started.
 
-    Units, for the directory of a database: a service for its server, chaisqld; a service that keeps running;
-    and instead of that one, if you like it better, a timer with a service of one run.
+    Units, for the directory of a database: a service and a socket for its server, chaisqld; a service that
+    keeps running; and instead of that one, if you like it better, a timer with a service of one run.
     """
     if kind is None:
         raise click.UsageError("say what to install for: --systemd or --cron")
@@ -67,8 +68,11 @@ def render(kind: str, store: str, *, user: str, interval: str) -> Iterator[tuple
     values = _values(kind, store if is_url else str(Path(store).absolute()), user, interval, is_url=is_url)
     if kind == SYSTEMD:
         values["hardening"] = _template(kind, "hardening.conf").substitute(values).rstrip()
-    names = TEMPLATES[kind] if is_url or kind == CRON else (SERVER, *TEMPLATES[kind])
-    for name in names:
+    if kind == SYSTEMD and not is_url:
+        folder = Path(store).resolve()  # as the server names it
+        socket = {"socket_folder": str(folder).replace("%", "%%")} if fits_socket(folder) else {}
+        yield from server_units({**values, **socket})
+    for name in TEMPLATES[kind]:
         yield name, re.sub(r"\n{3,}", "\n\n", _template(kind, name).substitute(values))
 
 
@@ -87,7 +91,7 @@ def _values(kind: str, store: str, user: str, interval: str, *, is_url: bool) ->
         "schedule": _schedule(seconds) if kind == CRON else "",
         "after": "Wants=network-online.target\nAfter=network-online.target"
         if is_url
-        else f"Wants={SERVER}\nAfter={SERVER}",
+        else "Wants=chaisqld.service\nAfter=chaisqld.service",
         "families": "AF_UNIX AF_INET AF_INET6" if is_url else "AF_UNIX",
         "writable": "" if is_url else f"ReadWritePaths={_path_for_systemd(store)}",
     }

@@ -17,6 +17,7 @@ needs_systemd = pytest.mark.skipif(
 )
 UNITS = {
     "chaisqld.service",
+    "chaisqld.socket",
     "chaisession-reaper.service",
     "chaisession-reaper-once.service",
     "chaisession-reaper-once.timer",
@@ -33,7 +34,7 @@ def test_systemd_accepts_the_units(tmp_path: Path, capsys: pytest.CaptureFixture
     arguments = ["install", store, "--systemd", "--directory", str(tmp_path), "--user", "daemon"]
     assert main(arguments) == 0
     written = {path.name for path in tmp_path.iterdir()}
-    assert written == (UNITS - {"chaisqld.service"} if "://" in store else UNITS)
+    assert written == (UNITS - {"chaisqld.service", "chaisqld.socket"} if "://" in store else UNITS)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o644}
     command = ["systemd-analyze", "verify", "--man=no", *map(str, tmp_path.iterdir())]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -54,6 +55,26 @@ def test_systemd_finds_the_services_well_confined(tmp_path: Path) -> None:
         if found is None:
             pytest.skip(f"this systemd-analyze cannot judge files: {done.stderr.strip()}")
         assert float(found[1]) < 4.0
+
+
+def test_the_servers_units_are_those_that_are_shipped_for_this_directory() -> None:
+    units = files("systemd", "/srv/my %app/db")
+    service, socket = units["chaisqld.service"], units["chaisqld.socket"]
+    assert "Type=notify\n" in service
+    assert re.search(r"^WatchdogSec=\d+s$", service, re.MULTILINE)
+    assert f'ExecStart={sys.executable} -m chaisql serve "/srv/my %%app/db"\n' in service
+    assert 'ReadWritePaths="/srv/my %%app/db"\n' in service
+    assert "ListenStream=/srv/my %%app/db/.s.PGSQL.5432\n" in socket
+    for text in (service, socket):
+        assert re.findall(r"^(?:Socket)?User=(\w+)$", text, re.MULTILINE) == ["nobody"]
+        assert "/var/lib" not in "".join(line for line in text.splitlines() if not line.startswith("#"))
+
+
+def test_a_path_too_long_for_a_socket_gets_no_socket_unit() -> None:
+    units = files("systemd", "/srv/" + "x" * 100)
+    assert "chaisqld.socket" not in units
+    assert "Requires=" not in units["chaisqld.service"]
+    assert "PrivateTmp" not in units["chaisqld.service"], "its socket is below /tmp"
 
 
 def test_a_path_in_a_unit_is_quoted_for_systemd() -> None:
