@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import socket
 import ssl
 import subprocess
@@ -215,3 +216,17 @@ def wait_for_no_echo(terminal: int) -> None:
     while termios.tcgetattr(terminal)[3] & termios.ECHO:
         assert time.monotonic() < deadline, "the terminal shows what is typed"
         time.sleep(0.005)
+
+
+def test_a_java_program(remote: Remote) -> None:
+    """JDBC speaks TCP alone, and its URL wants the certificate's path."""
+    java = shutil.which("java")
+    driver = Path("/usr/share/java/postgresql.jar")  # Debian's libpostgresql-jdbc-java
+    if java is None or shutil.which("javac") is None or not driver.exists():
+        pytest.skip("there is no Java with its compiler, or no JDBC driver for PostgreSQL")
+    where = f"jdbc:postgresql://localhost:{remote.port}/chai?sslmode=verify-full"
+    url = f"{where}&sslrootcert={remote.folder / 'ca.crt'}&user=alice&password={quote(PASSWORD)}"
+    program = Path(__file__).with_name("Client.java")
+    command = [java, "-XX:TieredStopAtLevel=1", "-cp", str(driver), str(program), url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
