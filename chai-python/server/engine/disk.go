@@ -16,6 +16,7 @@ const (
 	diskPeriod   = time.Second // between two looks at the free space
 	defaultFloor = 1 << 30     // bytes
 	floorDivisor = 20          // the default floor is at most this part of a small file system
+	leastFloor   = 32 << 20    // but no less: memtables of 4 MB are to be written, and tables merged
 
 	// Deletes go on down to this part of the floor: without them a disk full of
 	// expired sessions would never be free again. They take some space first, in
@@ -24,6 +25,11 @@ const (
 	// removed in need, would hold no more than this part does, and would have to
 	// be made again.
 	deleteDivisor = 4
+
+	// Pebble frees the space of deleted rows when it merges tables, and it learns
+	// of deletions when its memtable is flushed: once 4 MB are full. Deletions are
+	// small, so on a disk that is nearly full they are flushed this often.
+	reclaimPeriod = 5 * time.Second
 )
 
 // statfsFunc tells how many bytes are free for us and how many there are in all.
@@ -49,6 +55,10 @@ type disk struct {
 	next  atomic.Int64                // nanoseconds after start at which the next look is due
 	low   atomic.Pointer[pgerr.Error] // refuses writes
 	full  atomic.Pointer[pgerr.Error] // refuses deletes as well
+
+	freed    atomic.Bool // something was committed while it was low
+	flushing atomic.Bool
+	flushed  time.Time // when that began
 }
 
 func newDisk(path string, o *Options) *disk {
@@ -86,7 +96,7 @@ func (d *disk) look() {
 	}
 	floor := d.floor
 	if floor == 0 {
-		floor = min(defaultFloor, total/floorDivisor)
+		floor = max(leastFloor, min(defaultFloor, total/floorDivisor))
 	}
 	d.low.Store(d.judge("writes", free, floor))
 	d.full.Store(d.judge("deletes", free, floor/deleteDivisor))
@@ -99,4 +109,26 @@ func (d *disk) judge(what string, free, floor int64) *pgerr.Error {
 	d.log.Error("disk is nearly full, "+what+" are refused", "path", d.path, "free", free, "floor", floor)
 	return pgerr.New(pgerr.DiskFull, "could not write: %d bytes are free on the disk of the database, the limit for %s is %d", free, what, floor).
 		WithHint("Free disk space; reads still work, and writes will by themselves.")
+}
+
+// committed notes a commit; while the disk is low it can only have been deletions.
+func (d *disk) committed() {
+	if d.low.Load() != nil {
+		d.freed.Store(true)
+	}
+}
+
+// reclaim calls flush, in a goroutine of its own, when deletions wait for that.
+func (d *disk) reclaim(now time.Time, flush func() error) {
+	if !d.freed.Load() || now.Sub(d.flushed) < reclaimPeriod || !d.flushing.CompareAndSwap(false, true) {
+		return
+	}
+	d.freed.Store(false)
+	d.flushed = now
+	go func() {
+		defer d.flushing.Store(false)
+		if err := flush(); err != nil {
+			d.log.Warn("the space of deleted rows could not be freed yet", "error", err)
+		}
+	}()
 }

@@ -91,13 +91,14 @@ func (e *Engine) start() error {
 	direct := e.directRows()
 	e.readers = newReaders(e.connector, e.o.Readers, direct, newRowCache(e.o.CacheBytes))
 	e.writer = &writer{o: &e.o, log: e.log, connector: e.connector, queue: e.queue, readers: e.readers,
-		direct: direct, watchdog: e.watchdog, quit: make(chan struct{}), stopped: make(chan struct{})}
+		direct: direct, disk: e.disk, watchdog: e.watchdog, quit: make(chan struct{}), stopped: make(chan struct{})}
 	if err := e.writer.start(catalogue); err != nil {
 		return errors.Join(err, e.readers.close(0), e.writer.stop())
 	}
 	if e.directory != nil {
 		e.watchdog.gone = e.directory.gone
 	}
+	e.watchdog.reclaim = func(now time.Time) { e.disk.reclaim(now, e.flush) }
 	go e.watchdog.run()
 	return nil
 }
@@ -189,6 +190,21 @@ func (e *Engine) Write(ctx context.Context, w WriteRequest) error {
 	r.WriteRequest = WriteRequest{}
 	e.requests.Put(r)
 	return err
+}
+
+// flush writes Pebble's memtable to a table, from which space can be freed.
+func (e *Engine) flush() (err error) {
+	c, err := connect(e.connector)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	defer c.guard(&err) // the database may be closing
+	db, err := pebbleOf(c)
+	if err != nil {
+		return err
+	}
+	return db.Flush()
 }
 
 func (e *Engine) writable(frees bool) error {

@@ -119,6 +119,8 @@ func TestDiskFloorSettings(t *testing.T) {
 		{0, gb - 1, 1000 * gb, nil, true},
 		{0, gb / 20, gb, nil, false}, // a small disk: 5 %
 		{0, gb/20 - 1, gb, nil, true},
+		{0, gb / 32, gb / 2, nil, false}, // a very small one: 32 MiB
+		{0, gb/32 - 1, gb / 2, nil, true},
 		{500, 499, gb, nil, true},
 		{500, 500, gb, nil, false},
 		{-1, 0, gb, nil, false},

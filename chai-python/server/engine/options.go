@@ -33,7 +33,7 @@ type Options struct {
 	SchemaLimit   time.Duration // the same for a schema request, which may build an index; default 5 min
 	CloseWait     time.Duration // Close waits this long for requests and readers; default 10 s
 
-	DiskFloor int64 // writes are refused below this many free bytes; default: the lesser of 1 GiB and 5 % of the file system; < 0: no floor
+	DiskFloor int64 // writes are refused below this many free bytes; default: 5 % of the file system, from 32 MiB to 1 GiB; < 0: no floor
 
 	Log   *slog.Logger        // default: discard
 	Fatal func(reason string) // ends the process; default: log, then exit with status 70

@@ -39,7 +39,8 @@ type watchdog struct {
 	log       *slog.Logger
 	queue     *queue
 	snapshots *snapshots
-	gone      func() string // why the directory is not the one that was opened, "" while it is; nil in memory
+	gone      func() string       // why the directory is not the one that was opened, "" while it is; nil in memory
+	reclaim   func(now time.Time) // frees space where deletions have made some
 
 	start time.Time
 	since atomic.Int64            // nanoseconds after start at which the writer began to work; 0: it rests
@@ -95,6 +96,7 @@ func (d *watchdog) run() {
 func (d *watchdog) sweep(now time.Time) {
 	defer d.sweeping.Store(false)
 	d.lookAtDirectory()
+	d.reclaim(now)
 	d.queue.expire(now)
 	d.snapshots.expire(now, d.o.SnapshotIdle, d.o.SnapshotLimit)
 	if l := d.lease.Load(); l != nil {

@@ -24,6 +24,7 @@ type writer struct {
 	queue     *queue
 	readers   *readers
 	direct    *directRows
+	disk      *disk
 	watchdog  *watchdog
 
 	turn    sync.Mutex // guards what follows
@@ -227,6 +228,7 @@ func (w *writer) commit() error {
 	if err := w.conn.commit(); err != nil {
 		return w.watchdog.fail("commit failed, its outcome is unknown: " + err.Error())
 	}
+	w.disk.committed()
 	w.tx.committed = w.tx.catalogue
 	changes := w.tx.changes // begin resets them
 	if err := w.begin(); err != nil {
