@@ -15,23 +15,24 @@ _stricter = re.compile(r"(?:^|,)\s*(?:no-store|no-cache)\s*(?=,|$)", re.IGNORECA
 def vary_on(headers: Headers, name: str) -> None:
     """Add *name* to Vary unless it is there, or Vary is ``*``."""
     given = _all_of(headers, "vary")
-    if given:
-        present = {field.strip().lower() for field in given.split(",")}
-        if present & {"*", name.lower()}:
-            return
-    _append(headers, "Vary", name)
+    if not given:
+        headers.append(("Vary", name))
+        return
+    present = {field.strip().lower() for field in ",".join(given).split(",")}
+    if not present & {"*", name.lower()}:
+        _append(headers, "Vary", name)
 
 
 def keep_from_caches(headers: Headers, name: str) -> None:
     """Add ``no-cache="name"`` to Cache-Control unless it is stricter already."""
-    present = _all_of(headers, "cache-control")
+    present = ",".join(_all_of(headers, "cache-control"))
     field = f'no-cache="{name}"'
     if not _stricter(present) and field.lower() not in present.lower():
         _append(headers, "Cache-Control", field)
 
 
-def _all_of(headers: Headers, name: str) -> str:
-    return ",".join([value for key, value in headers if key.lower() == name])
+def _all_of(headers: Headers, name: str) -> list[str]:
+    return [value for key, value in headers if key.lower() == name]
 
 
 def _append(headers: Headers, name: str, item: str) -> None:

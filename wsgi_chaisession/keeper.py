@@ -9,7 +9,7 @@ back.
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -146,7 +146,7 @@ class SessionKeeper:
         if expiry <= old.expiry or expiry - old.expiry < self._policy.touch_interval:
             return
         if self._store.touch(old.key, expiry, principal=old.principal):
-            draft.stored = old._replace(expiry=expiry)
+            draft.stored = replace(old, expiry=expiry)
         else:
             self._drop(draft, old)
 
@@ -231,10 +231,10 @@ class SessionKeeper:
 
     def _opened(self, key: str, token: str | None, record: Record) -> Draft | None:
         payload = self._decode(key, record.data)
-        if payload is None or payload.deadline <= self.now():
+        if payload is None or payload.deadline <= self.clock():
             return None
         stored = _stored(key, token, record, payload)
-        return Draft(payload, origin=stored, stored=stored, token=token)
+        return Draft(payload, stored, stored, token)
 
     def _row(self, payload: Payload, key: str, token: str | None) -> Stored:
         expiry = self._expiry(payload)

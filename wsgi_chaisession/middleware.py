@@ -86,10 +86,10 @@ class SessionMiddleware:
         self._transport = transport or cookie
         self._environ_key = environ_key
         self._error_handler = error_handler or service_unavailable
-        self._skip = skip or _never
+        self._skip = skip
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if self._environ_key in environ or self._skip(environ):
+        if self._environ_key in environ or (self._skip is not None and self._skip(environ)):
             return self._app(environ, start_response)
         visit = Visit(self._keeper, self._transport.read, environ)
         environ[self._environ_key] = Session(visit)
@@ -215,7 +215,3 @@ def _policy(
 def _same(token: str | None) -> str | None:
     """How the token is read where no request brings it."""
     return token
-
-
-def _never(environ: WSGIEnvironment) -> bool:  # noqa: ARG001 - skip's default
-    return False

@@ -35,8 +35,8 @@ class Payload:
 
     deadline: datetime
     idle_timeout: IdleTimeout = INHERIT
-    values: dict[str, Any] = field(default_factory=dict[str, Any])
-    flashes: list[Flash] = field(default_factory=list[Flash])
+    values: dict[str, Any] = field(default_factory=dict)
+    flashes: list[Flash] = field(default_factory=list)
     remember: bool = False
     principal: str | None = None
     since: datetime | None = None  # when the principal came: the login
@@ -67,8 +67,8 @@ class Payload:
     def from_dict(cls, parts: Mapping[str, Any]) -> Self:
         """The reverse of to_dict; ValueError when a part is missing or of another type."""
         try:
-            payload = cls(_aware(parts["deadline"]), values=_expect(parts["values"], dict))
-            if len(parts) > 2:  # seldom; sessions are read far more often than written
+            payload = cls(_aware(parts["deadline"]), INHERIT, _expect(parts["values"], dict))
+            if len(parts) > 2:
                 payload._add(parts)
         except (KeyError, TypeError) as error:
             raise ValueError(f"session data lacks a part: {error}") from error
@@ -90,10 +90,9 @@ def _expect(value: Any, *kinds: type) -> Any:
 
 
 def _aware(value: Any) -> datetime:
-    moment: datetime = _expect(value, datetime)
-    if moment.tzinfo is None:
-        raise TypeError("a time without a zone")
-    return moment
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise TypeError("something else where a time with its zone belongs")
+    return value
 
 
 def rebase(mine: Payload, base: Payload, theirs: Payload, encode: Encode) -> Payload:
