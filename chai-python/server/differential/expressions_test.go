@@ -124,7 +124,11 @@ func (g *generator) castTo(k kind, depth int) string {
 	return "(" + inner + ")::" + pick(g.r, castNames[k])
 }
 
-func (g *generator) mayFail() { g.s.fallible = g.s.fallible || g.inWhere }
+// mayFail notes that a computation is in the statement.
+func (g *generator) mayFail() {
+	g.s.computes = true
+	g.s.fallible = g.s.fallible || g.inWhere
+}
 
 func (g *generator) arithmetic(k kind, depth int) string {
 	g.mayFail()

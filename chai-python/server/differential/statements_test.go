@@ -202,6 +202,7 @@ func (g *generator) window() string {
 	if limit == "" && chance(g.r, 3) {
 		limit = pick(g.r, []string{"FETCH FIRST 2 ROWS ONLY", "FETCH NEXT ROW ONLY", "LIMIT ALL"})
 	}
+	g.s.fallible = g.s.fallible || g.s.computes && limit+offset != ""
 	g.s.arbitrary = limit+offset != "" && !g.s.ordered
 	if chance(g.r, 10) {
 		limit, offset = offset, limit

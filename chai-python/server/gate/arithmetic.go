@@ -2,6 +2,7 @@ package gate
 
 import (
 	"math"
+	"math/big"
 
 	"chaisqld/pgerr"
 )
@@ -15,11 +16,7 @@ type arithmetic struct {
 
 func (n *arithmetic) typ() Type { return n.of }
 func (n *arithmetic) eval(s *scope) (any, error) {
-	x, err := n.x.eval(s)
-	if err != nil {
-		return nil, err
-	}
-	y, err := n.y.eval(s)
+	x, y, err := operands(n.x, n.y, s)
 	if err != nil || x == nil || y == nil {
 		return nil, err
 	}
@@ -32,8 +29,31 @@ func (n *arithmetic) eval(s *scope) (any, error) {
 	return n.ints(x.(int64), y.(int64))
 }
 
-func (n *arithmetic) overflow() error {
-	return pgerr.New(pgerr.NumericValueOutOfRange, "%s out of range", n.of.Name)
+// negative is -x.
+type negative struct{ x node }
+
+func (n *negative) typ() Type { return n.x.typ() }
+func (n *negative) eval(s *scope) (any, error) {
+	v, err := n.x.eval(s)
+	if err != nil {
+		return nil, err
+	}
+	switch v := v.(type) {
+	case int64:
+		if v == math.MinInt64 {
+			return nil, outOfType(n.typ())
+		}
+		return inRange(-v, n.typ())
+	case float64:
+		return -v, nil
+	case Decimal:
+		return Decimal{new(big.Int).Neg(v.digits), v.scale}, nil
+	}
+	return nil, nil
+}
+
+func outOfType(t Type) error {
+	return pgerr.New(pgerr.NumericValueOutOfRange, "%s out of range", t.Name)
 }
 
 func (n *arithmetic) ints(x, y int64) (any, error) {
@@ -63,7 +83,7 @@ func (n *arithmetic) ints(x, y int64) (any, error) {
 		}
 	}
 	if overflow {
-		return nil, n.overflow()
+		return nil, outOfType(n.of)
 	}
 	return inRange(result, n.of)
 }

@@ -64,9 +64,21 @@ func (b *binder) expr(x syntax.Expr) (node, error) {
 		return &isNull{inner, x.Not}, err
 	case *syntax.IsTruth:
 		inner, err := b.condition(x.X, "IS")
+		if x.Unknown {
+			return &isNull{inner, x.Otherwise}, err
+		}
 		return &isTruth{inner, x.Value, x.Otherwise}, err
 	case *syntax.In:
 		return b.in(x)
+	case *syntax.Like:
+		op := "~~"
+		if x.AnyCase {
+			op = "~~*"
+		}
+		return b.like(op, [3]syntax.Expr{x.X, x.Pattern, x.Escape}, x.Not)
+	case *syntax.Distinct:
+		left, right, err := b.pair("=", x.X, x.Y)
+		return &distinct{left, right, x.Not}, err
 	case *syntax.Between:
 		return b.between(x)
 	}
@@ -176,10 +188,10 @@ func (b *binder) unify(op string, left, right node, x, y syntax.Expr) (node, nod
 			return nil, nil, err
 		}
 	}
-	if left, err = b.coerceOpen(left, right.typ(), x); err != nil {
+	if left, err = b.coerceOpen(left, comparedAs(right.typ()), x); err != nil {
 		return nil, nil, err
 	}
-	if right, err = b.coerceOpen(right, left.typ(), y); err != nil {
+	if right, err = b.coerceOpen(right, comparedAs(left.typ()), y); err != nil {
 		return nil, nil, err
 	}
 	l, r := left.typ().family(), right.typ().family()
@@ -195,6 +207,14 @@ func (b *binder) unify(op string, left, right node, x, y syntax.Expr) (node, nod
 	}
 	right, err = b.castNode(right, common, y)
 	return left, right, err
+}
+
+// comparedAs is the type that an operator takes values of a type as.
+func comparedAs(t Type) Type {
+	if t == Varchar {
+		return Text
+	}
+	return t
 }
 
 func (b *binder) noOperator(op string, left, right Type, x syntax.Expr) error {

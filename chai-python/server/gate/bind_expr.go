@@ -1,7 +1,7 @@
 package gate
 
 import (
-	"math"
+	"slices"
 	"strconv"
 
 	"chaisqld/gate/syntax"
@@ -106,7 +106,7 @@ func (b *binder) castNode(inner node, to Type, x syntax.Expr) (node, error) {
 	return n, nil
 }
 
-// sign binds -x as 0 - x, and +x.
+// sign binds -x and +x.
 func (b *binder) sign(x *syntax.Sign) (node, error) {
 	inner, err := b.expr(x.X)
 	if err != nil {
@@ -121,23 +121,17 @@ func (b *binder) sign(x *syntax.Sign) (node, error) {
 			return nil, err
 		}
 	}
-	var zero any = int64(0)
 	switch inner.typ().family() {
 	case openFamily: // a number or an interval
 		return nil, b.fail(x.At(), ambiguousFunction, "operator is not unique: %s unknown", op).
 			WithHint("Could not choose a best candidate operator. You might need to add explicit type casts.")
-	case intFamily:
-	case floatFamily:
-		zero = math.Copysign(0, -1) // so that -0 is as well
-	case decimalFamily:
-		zero = decimalOf(0)
-	default:
-		return nil, b.fail(x.At(), pgerr.UndefinedFunction, "operator does not exist: %s %s", op, inner.typ().Name)
-	}
-	if !x.Minus {
+	case intFamily, floatFamily, decimalFamily:
+		if x.Minus {
+			inner = &negative{inner}
+		}
 		return inner, nil
 	}
-	return &arithmetic{"-", &constant{zero, inner.typ()}, inner, inner.typ()}, nil
+	return nil, b.fail(x.At(), pgerr.UndefinedFunction, "operator does not exist: %s %s", op, inner.typ().Name)
 }
 
 func (b *binder) binary(x *syntax.Binary) (node, error) {
@@ -183,6 +177,8 @@ func (b *binder) resultOf(x *syntax.Binary, l, r Type) (Type, error) {
 	case open(l) && open(r):
 		return l, b.fail(x.At(), ambiguousFunction, "operator is not unique: unknown %s unknown", x.Op).
 			WithHint("Could not choose a best candidate operator. You might need to add explicit type casts.")
+	case x.Op == "-" && (open(l) && r.family() == textFamily || open(r) && l.family() == textFamily):
+		return l, b.fail(x.At(), pgerr.FeatureNotSupported, "taking something out of a JSON value is not supported")
 	case l.family() == timeFamily || r.family() == timeFamily:
 		return l, b.fail(x.At(), pgerr.FeatureNotSupported, "arithmetic with timestamps is not supported").
 			WithHint("Compute it in the client and pass it as a parameter.")
@@ -234,54 +230,120 @@ func (b *binder) in(x *syntax.In) (node, error) {
 	if x.Select != nil {
 		return b.inSelect(x)
 	}
-	from := append([]syntax.Expr{x.X}, x.List...)
-	all := make([]node, len(from))
-	for i, item := range from {
-		var err error
-		if all[i], err = b.expr(item); err != nil {
-			return nil, err
-		}
-	}
-	if err := b.unifyAll(all, from); err != nil {
+	left, err := b.expr(x.X)
+	if err != nil {
 		return nil, err
 	}
-	n := &membership{all[0], all[1:]}
-	if x.Not {
-		return &not{n}, nil
+	var fixed, varying inList
+	for _, item := range x.List {
+		n, err := b.expr(item)
+		if err != nil {
+			return nil, err
+		}
+		if hasColumn(n) {
+			varying.add(n, item)
+		} else {
+			fixed.add(n, item)
+		}
 	}
-	return n, nil
+	n, err := b.inLists(left, x.X, &fixed, &varying)
+	if err != nil || !x.Not {
+		return n, err
+	}
+	return &not{n}, nil
 }
 
-// unifyAll gives the first of a list and all others one type: open ones that of the others, numbers the widest.
-func (b *binder) unifyAll(all []node, from []syntax.Expr) (err error) {
-	common, mixed := Type{}, false
-	for _, n := range all {
+// inList is some of the values of an IN.
+type inList struct {
+	nodes []node
+	from  []syntax.Expr
+}
+
+func (l *inList) add(n node, from syntax.Expr) {
+	l.nodes, l.from = append(l.nodes, n), append(l.from, from)
+}
+
+func hasColumn(n node) (found bool) {
+	walk(n, func(n node) bool {
+		switch n.(type) {
+		case *column, *excluded:
+			found = true
+		}
+		return !found
+	})
+	return found
+}
+
+// inLists compares with several values without columns at once, as one type; with all others one by one, each in its own.
+func (b *binder) inLists(left node, from syntax.Expr, fixed, varying *inList) (node, error) {
+	either := &logical{or: true}
+	original := left
+	if common, ok := commonType(append([]node{left}, fixed.nodes...)); ok && len(fixed.nodes) > 1 {
+		left = b.another(original)
+		var err error
+		if left, err = b.toCommon(left, common, from); err != nil {
+			return nil, err
+		}
+		for i, n := range fixed.nodes {
+			if fixed.nodes[i], err = b.toCommon(n, common, fixed.from[i]); err != nil {
+				return nil, err
+			}
+		}
+		either.terms = append(either.terms, &membership{left, fixed.nodes})
+	} else {
+		varying.nodes, varying.from = append(fixed.nodes, varying.nodes...), append(fixed.from, varying.from...)
+	}
+	for i, n := range varying.nodes {
+		x, y, err := b.unify("=", b.another(original), n, from, varying.from[i])
+		if err != nil {
+			return nil, err
+		}
+		either.terms = append(either.terms, &comparison{"=", x, y})
+	}
+	if len(either.terms) == 1 {
+		return either.terms[0], nil
+	}
+	return either, nil
+}
+
+// another gives an open parameter once more, so that each of its places takes a type by itself.
+func (b *binder) another(n node) node {
+	p, ok := n.(*parameter)
+	if !ok {
+		return n
+	}
+	b.params.nodes = slices.DeleteFunc(b.params.nodes, func(other *parameter) bool { return other == p })
+	again := *p
+	b.params.nodes = append(b.params.nodes, &again)
+	return &again
+}
+
+// commonType is the one that all of a list can be compared as: the widest of numbers; ok is false where there is none.
+func commonType(list []node) (common Type, ok bool) {
+	for _, n := range list {
 		switch t := n.typ(); {
 		case t.family() == openFamily:
-		case common == Type{}:
+		case common == Type{}, t == Timestamptz && common == Timestamp:
 			common = t
 		case t.family().numeric() && common.family().numeric():
-			mixed = mixed || t.family() != common.family()
 			common = wider(common, t)
+		case t.family() != common.family():
+			return common, false
 		}
 	}
 	if common == (Type{}) {
 		common = Text
 	}
-	for i := range all {
-		if all[i], err = b.coerceOpen(all[i], common, from[i]); err != nil {
-			return err
-		}
-		if f := all[i].typ().family(); mixed && f.numeric() {
-			all[i], err = b.castNode(all[i], common, from[i])
-		} else if f != common.family() {
-			err = b.noOperator("=", all[0].typ(), all[i].typ(), from[i])
-		}
-		if err != nil {
-			return err
-		}
+	return common, true
+}
+
+// toCommon gives an open expression the common type, and others its family.
+func (b *binder) toCommon(n node, common Type, from syntax.Expr) (node, error) {
+	n, err := b.coerceOpen(n, common, from)
+	if err != nil || n.typ().family() == common.family() {
+		return n, err
 	}
-	return nil
+	return b.castNode(n, common, from)
 }
 
 // between is x >= low AND x <= high, which is how SQL defines it and what access paths look for.

@@ -85,20 +85,34 @@ type comparison struct {
 
 func (n *comparison) typ() Type { return Bool }
 func (n *comparison) eval(s *scope) (any, error) {
-	x, err := n.x.eval(s)
-	if err != nil {
-		return nil, err
-	}
 	if _, ok := n.y.(*transactionStart); ok {
-		if t, ok := x.(time.Time); ok { // the same as below, without putting now() on the heap for each row
-			return holds(n.op, t.Compare(s.now)), nil
+		x, err := n.x.eval(s)
+		if t, ok := x.(time.Time); ok || err != nil { // the same as below, without putting now() on the heap for each row
+			return holds(n.op, t.Compare(s.now)), err
 		}
 	}
-	y, err := n.y.eval(s)
+	x, y, err := operands(n.x, n.y, s)
 	if err != nil || x == nil || y == nil {
 		return nil, err
 	}
 	return holds(n.op, compare(x, y)), nil
+}
+
+// operands evaluates both sides of an operator that gives NULL for NULL. As in PostgreSQL, a side that is NULL wherever it
+// stands decides: the other one is not computed, and cannot fail.
+func operands(left, right node, s *scope) (x, y any, err error) {
+	x, err = left.eval(s)
+	if err == nil && x == nil && immutable(left) {
+		return nil, nil, nil
+	}
+	y, yErr := right.eval(s)
+	switch {
+	case err != nil && yErr == nil && y == nil && immutable(right):
+		return nil, nil, nil
+	case err == nil:
+		err = yErr
+	}
+	return x, y, err
 }
 
 func holds(op string, order int) bool {
@@ -161,6 +175,26 @@ func (n *isNull) typ() Type { return Bool }
 func (n *isNull) eval(s *scope) (any, error) {
 	v, err := n.x.eval(s)
 	return (v == nil) != n.negated, err
+}
+
+// distinct is x IS DISTINCT FROM y, or IS NOT if negated: NULL is like NULL.
+type distinct struct {
+	x, y    node
+	negated bool
+}
+
+func (n *distinct) typ() Type { return Bool }
+func (n *distinct) eval(s *scope) (any, error) {
+	x, err := n.x.eval(s)
+	if err != nil {
+		return nil, err
+	}
+	y, err := n.y.eval(s)
+	if err != nil {
+		return nil, err
+	}
+	same := x == nil && y == nil || x != nil && y != nil && compare(x, y) == 0
+	return same == n.negated, nil
 }
 
 // isTruth is x IS value, or IS NOT if negated; NULL is neither TRUE nor FALSE.
@@ -235,6 +269,17 @@ func children(n node) []node {
 	case *not:
 		return []node{n.x}
 	case *isNull:
+		return []node{n.x}
+	case *distinct:
+		return []node{n.x, n.y}
+	case *like:
+		if n.escape == nil {
+			return []node{n.x, n.pattern}
+		}
+		return []node{n.x, n.pattern, n.escape}
+	case *negative:
+		return []node{n.x}
+	case *textFunction:
 		return []node{n.x}
 	case *isTruth:
 		return []node{n.x}

@@ -27,7 +27,7 @@ func hasFoldable(n node) (found bool) {
 
 func canFail(n node) bool {
 	switch n.(type) {
-	case *arithmetic, *cast:
+	case *arithmetic, *negative, *cast, *like:
 		return true
 	}
 	return false
@@ -37,13 +37,27 @@ func canFail(n node) bool {
 func immutable(n node) bool {
 	result := true
 	walk(n, func(n node) bool {
-		switch n.(type) {
+		switch n := n.(type) {
 		case *column, *excluded, *aggregate, *transactionStart, *inSelect:
 			result = false
+		case *cast:
+			result = result && !dependsOnSettings(n)
 		}
 		return result
 	})
 	return result
+}
+
+// dependsOnSettings tells casts whose outcome PostgreSQL's settings for dates and time zones have a part in.
+func dependsOnSettings(n *cast) bool {
+	from, to := n.x.typ(), n.to
+	switch {
+	case from.family() == timeFamily && to.family() == timeFamily:
+		return from != to
+	case from.family() == timeFamily, to.family() == timeFamily:
+		return true
+	}
+	return false
 }
 
 // fold computes the parts that do not depend on a row.
@@ -62,10 +76,6 @@ func foldNode(n node, s *scope) (value any, fixed bool, err error) {
 	if n == nil {
 		return nil, false, nil
 	}
-	if immutable(n) {
-		value, err = n.eval(s)
-		return value, true, err
-	}
 	if l, ok := n.(*logical); ok {
 		for _, term := range l.terms {
 			v, fixed, err := foldNode(term, s)
@@ -73,7 +83,7 @@ func foldNode(n node, s *scope) (value any, fixed bool, err error) {
 				return v, fixed, err
 			}
 		}
-		return nil, false, nil
+		return foldWhole(n, s)
 	}
 	if a, ok := n.(*aggregate); ok {
 		_, _, err = foldNode(a.x, s)
@@ -84,5 +94,13 @@ func foldNode(n node, s *scope) (value any, fixed bool, err error) {
 			return nil, false, err
 		}
 	}
-	return nil, false, nil
+	return foldWhole(n, s)
+}
+
+func foldWhole(n node, s *scope) (value any, fixed bool, err error) {
+	if !immutable(n) {
+		return nil, false, nil
+	}
+	value, err = n.eval(s)
+	return value, true, err
 }

@@ -5,7 +5,7 @@ import (
 	"chaisqld/pgerr"
 )
 
-const functionsHint = "Functions are now(), count, min, max and the session information functions version(), current_database(), " +
+const functionsHint = "Functions are now(), count, min, max, lower, upper, length, octet_length and the session information functions version(), current_database(), " +
 	"current_schema(), current_user and session_user."
 
 // call binds a function. Aggregates are found by their own pass over the select list.
@@ -13,6 +13,13 @@ func (b *binder) call(x *syntax.Call) (node, error) {
 	switch x.Name {
 	case "count", "min", "max":
 		return b.aggregate(x)
+	}
+	args, err := b.arguments(x)
+	if err != nil {
+		return nil, err
+	}
+	if textFunctions[x.Name] != nil && !x.Star {
+		return b.textFunction(x, args)
 	}
 	if isMaintenance(x) {
 		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "function %s is a statement of its own: SELECT %s(…)", x.Name, x.Name)
@@ -24,6 +31,19 @@ func (b *binder) call(x *syntax.Call) (node, error) {
 		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "function %s is not supported", x.Name).WithHint(functionsHint)
 	}
 	return nil, b.fail(x.At(), pgerr.UndefinedFunction, "function %s does not exist", x.Name).WithHint(functionsHint)
+}
+
+// arguments binds what a function is called with; open ones stay so.
+func (b *binder) arguments(x *syntax.Call) ([]node, error) {
+	var list []node
+	for _, arg := range x.Args {
+		n, err := b.expr(arg)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, n)
+	}
+	return list, nil
 }
 
 func (b *binder) plainFunction(x *syntax.Call) node {
@@ -52,7 +72,7 @@ func (b *binder) plainFunction(x *syntax.Call) node {
 }
 
 var refusedFunctions = map[string]bool{
-	"sum": true, "avg": true, "lower": true, "upper": true, "length": true, "octet_length": true, "abs": true, "random": true,
+	"sum": true, "avg": true, "abs": true, "random": true,
 	"clock_timestamp": true, "statement_timestamp": true, "date_trunc": true, "to_timestamp": true, "nextval": true, "md5": true,
 	"encode": true, "decode": true, "pg_sleep": true, "pg_backend_pid": true, "set_config": true, "current_setting": true,
 	"current_date": true, "current_time": true, "localtime": true, "string_agg": true, "array_agg": true, "row_number": true,

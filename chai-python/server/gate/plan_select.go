@@ -48,6 +48,9 @@ func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
 		return nil, err
 	}
 	p.folded = foldable(append(expressions(p.items), condition)...)
+	for _, k := range p.keys {
+		p.folded = append(p.folded, foldable(k.x)...)
+	}
 	p.attach(b.table, condition)
 	return p, nil
 }

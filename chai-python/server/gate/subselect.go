@@ -56,7 +56,13 @@ func (s *selection) run(x *execution) (*valueSet, error) {
 	}
 	set := &valueSet{seen: make(map[any]bool, len(rows))}
 	for _, row := range rows {
-		if v := row[0]; v != nil && !set.has(v) {
+		v := row[0]
+		if from := s.plan.items[0].x.typ(); v != nil && from.family() != s.of.family() {
+			if v, err = castValue(v, from, s.of); err != nil {
+				return nil, err
+			}
+		}
+		if v != nil && !set.has(v) {
 			set.seen[hashable(v)] = true
 			set.list = append(set.list, v)
 		}
@@ -89,10 +95,17 @@ func (b *binder) inSelect(x *syntax.In) (node, error) {
 	if left, err = b.coerceOpen(left, right.typ(), x.X); err != nil {
 		return nil, err
 	}
-	if left.typ().family() != right.typ().family() {
-		return nil, b.noOperator("=", left.typ(), right.typ(), x)
+	of := left.typ()
+	if l, r := of.family(), right.typ().family(); l != r {
+		if !l.numeric() || !r.numeric() {
+			return nil, b.noOperator("=", left.typ(), right.typ(), x)
+		}
+		of = wider(of, right.typ())
+		if left, err = b.castNode(left, of, x.X); err != nil {
+			return nil, err
+		}
 	}
-	return &inSelect{left, &selection{plan, left.typ()}}, nil
+	return &inSelect{left, &selection{plan, of}}, nil
 }
 
 // prepareSelections runs the inner SELECTs of conditions.

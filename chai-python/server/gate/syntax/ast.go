@@ -218,11 +218,12 @@ type (
 		X   Expr
 		Not bool
 	}
-	// IsTruth is x IS [NOT] TRUE or FALSE.
+	// IsTruth is x IS [NOT] TRUE, FALSE or, if Unknown is set, UNKNOWN.
 	IsTruth struct {
 		at
 		X         Expr
 		Value     bool
+		Unknown   bool
 		Otherwise bool // IS NOT
 	}
 	// In is x [NOT] IN (list) or, with Select, x [NOT] IN (SELECT …).
@@ -238,6 +239,18 @@ type (
 		at
 		X, Low, High Expr
 		Not          bool
+	}
+	// Like is x [NOT] LIKE or ILIKE pattern; Escape nil: the backslash.
+	Like struct {
+		at
+		X, Pattern, Escape Expr
+		AnyCase, Not       bool
+	}
+	// Distinct is x IS [NOT] DISTINCT FROM y.
+	Distinct struct {
+		at
+		X, Y Expr
+		Not  bool
 	}
 	// Default is the keyword DEFAULT as a value.
 	Default struct{ at }

@@ -78,7 +78,7 @@ func (p *parser) operation(x Expr, level int) (result Expr, taken int) {
 	case bindOr, bindAnd:
 		return p.chain(x, level), 0
 	case bindIs:
-		return p.is(x), 0
+		return p.is(x)
 	case bindMembership:
 		return p.membership(x)
 	}
@@ -98,23 +98,29 @@ func (p *parser) chain(first Expr, level int) Expr {
 	return chain
 }
 
-func (p *parser) is(x Expr) Expr {
-	start := at(x.At())
+func (p *parser) is(x Expr) (result Expr, taken int) {
+	start, t := at(x.At()), p.peek()
 	switch {
-	case p.accept("isnull"), p.accept("is", "null"):
-		return &IsNull{start, x, false}
-	case p.accept("notnull"), p.accept("is", "not", "null"):
-		return &IsNull{start, x, true}
-	case p.accept("is", "true"), p.accept("is", "false"):
-		return &IsTruth{start, x, p.tokens[p.next-1].value == "true", false}
-	case p.accept("is", "not", "true"), p.accept("is", "not", "false"):
-		return &IsTruth{start, x, p.tokens[p.next-1].value == "true", true}
+	case p.accept("isnull"):
+		return &IsNull{start, x, false}, 0
+	case p.accept("notnull"):
+		return &IsNull{start, x, true}, 0
 	}
-	p.unsupported(p.peek().at, "this form of IS", "Supported are IS [NOT] NULL, TRUE and FALSE.")
-	return nil
+	p.expect("is")
+	negated := p.accept("not")
+	switch word := p.acceptAny("null", "true", "false", "unknown"); {
+	case word == "null":
+		return &IsNull{start, x, negated}, 0
+	case word != "":
+		return &IsTruth{start, x, word == "true", word == "unknown", negated}, 0
+	case p.accept("distinct", "from"):
+		return &Distinct{start, x, p.exprAbove(bindIs + 1), negated}, bindIs
+	}
+	p.unsupported(t.at, "this form of IS", "Supported are IS [NOT] NULL, TRUE, FALSE, UNKNOWN and DISTINCT FROM.")
+	return nil, 0
 }
 
-// membership takes [NOT] IN and [NOT] BETWEEN.
+// membership takes IN, BETWEEN and LIKE, perhaps after NOT.
 func (p *parser) membership(x Expr) (result Expr, taken int) {
 	negated := p.accept("not")
 	switch t := p.take(); t.value {
@@ -122,8 +128,14 @@ func (p *parser) membership(x Expr) (result Expr, taken int) {
 		return p.in(x, negated), 0
 	case "between":
 		return p.between(x, negated), bindMembership
+	case "like", "ilike":
+		n := &Like{at: at(x.At()), X: x, Pattern: p.exprAbove(bindMembership + 1), AnyCase: t.value == "ilike", Not: negated}
+		if p.accept("escape") {
+			n.Escape = p.exprAbove(bindMembership + 1)
+		}
+		return n, bindMembership
 	default:
-		p.unsupported(t.at, upper(t.value), "Compare with = < <= > >= or BETWEEN.")
+		p.unsupported(t.at, upper(t.value), "Write LIKE.")
 		return nil, 0
 	}
 }
@@ -179,6 +191,8 @@ func (p *parser) operand() Expr {
 	case p.accept("-"), p.accept("+"):
 		defer p.deeper()()
 		return signed(t, p.exprAbove(bindSign))
+	case t.kind == symbol && !knownSymbols[t.value]:
+		p.unsupported(t.at, "operator "+t.value, "Supported before an operand are + and -.")
 	}
 	return p.primaryWithCasts()
 }

@@ -200,7 +200,7 @@ func TestParseFailures(t *testing.T) {
 		{"SELECT a FROM t FOR UPDATE", pgerr.FeatureNotSupported, "FOR is not supported", 17},
 		{"SELECT DISTINCT a FROM t", pgerr.FeatureNotSupported, "SELECT DISTINCT is not supported", 8},
 		{"SELECT CASE WHEN a THEN b END", pgerr.FeatureNotSupported, "CASE is not supported", 8},
-		{"SELECT a LIKE 'x'", pgerr.FeatureNotSupported, "LIKE is not supported", 10},
+		{"SELECT a SIMILAR TO 'x'", pgerr.FeatureNotSupported, "SIMILAR is not supported", 10},
 		{"SELECT a || 'x'", pgerr.FeatureNotSupported, "operator || is not supported", 10},
 		{"SELECT (SELECT 1)", pgerr.FeatureNotSupported, "a subquery here is not supported", 8},
 		{"SELECT a = ANY ($1)", pgerr.FeatureNotSupported, "ANY (…) is not supported", 12},
