@@ -32,6 +32,7 @@ type writer struct {
 	tx      writeTx
 	group   []*request // reused; nil where a member was answered
 	limits  workLimits
+	crowded bool // the last group had several members
 	quit    chan struct{}
 	stopped chan struct{}
 
@@ -90,6 +91,7 @@ func (w *writer) work() {
 		if len(w.group) == 0 {
 			return
 		}
+		w.crowded = len(w.group) > 1
 		if l := w.group[0].lease; l != nil {
 			w.serveLease(w.group[0], l)
 		} else {
@@ -113,9 +115,14 @@ func (w *writer) do(ctx context.Context, r *request) error {
 
 // lead serves a request in its client's own goroutine, if the writer is free
 // and nobody waits: to hand it over and to be woken for the answer would cost a
-// lone client more than most of its work. Whoever comes meanwhile is for run.
+// lone client more than most of its work. Whoever comes meanwhile is for run,
+// and so is everybody while clients come in groups.
 func (w *writer) lead(r *request) bool {
 	if !w.queue.idle() || !w.turn.TryLock() {
+		return false
+	}
+	if w.crowded { // others are about to come, and can share the sync
+		w.turn.Unlock()
 		return false
 	}
 	w.group = append(w.group[:0], r)
