@@ -23,7 +23,10 @@ from go_toolchain import Version
 NAME = "chaisqld"
 PACKAGE = "./cmd/chaisqld"
 LINUX = "manylinux_2_17_{0}.manylinux2014_{0}.musllinux_1_1_{0}"
-WINDOWS = {"amd64": "win_amd64", "arm64": "win_arm64", "386": "win32"}
+NO_WINDOWS = (
+    "chai-python does not run on Windows: its server is reached through a Unix socket, which Python "
+    "does not have there. Use it in the Windows Subsystem for Linux."
+)
 NOTICES = "THIRD_PARTY_NOTICES.txt"
 NOTICE_FILES = re.compile(r"(licen[cs]e|copying|notice|patents)", re.IGNORECASE)
 NETWORK = re.compile(r"dial tcp|proxyconnect|no such host|i/o timeout|TLS handshake|GOPROXY|reading http")
@@ -41,6 +44,8 @@ class GoServerHook(BuildHookInterface[Any]):
         return go_toolchain.to_install()
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if os.environ.get("GOOS", "windows" if os.name == "nt" else "") == "windows":
+            self.app.abort(NO_WINDOWS)
         found = go_toolchain.find_go()
         if found is None:
             self.app.abort(go_toolchain.remedy())
@@ -76,7 +81,7 @@ class ServerBuild:
         self.environment = self._with_caches(go_toolchain.environment())
         goos, goarch = self._go("env", "GOOS", "GOARCH").split()  # honors a cross build
         self.target = (goos, goarch)
-        self.executable = folder / (NAME + (".exe" if goos == "windows" else ""))
+        self.executable = folder / NAME
         self.notices = folder / NOTICES
 
     def run(self) -> None:
@@ -94,12 +99,26 @@ class ServerBuild:
         return environment
 
     def _third_party(self) -> str:
-        """The license texts of every module that is linked in, and Go's own."""
-        module = "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}\t{{.Dir}}{{end}}{{end}}"
-        listed = self._go("list", "-deps", "-f", module, PACKAGE)
-        rows = sorted({line for line in listed.splitlines() if "\t" in line})
-        rows.append("Go\t" + self._go("env", "GOROOT").strip())
-        return "\n".join(notice for row in rows for notice in notices_of(*row.split("\t")))
+        """The license texts of all that is linked in: of modules, of what they took over, and Go's own."""
+        package = "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}\t{{.Dir}}\t{{$.Dir}}{{end}}{{end}}"
+        rows = [
+            line.split("\t")
+            for line in self._go("list", "-deps", "-f", package, PACKAGE).splitlines()
+            if line
+        ]
+        folders: dict[tuple[str, Path], set[Path]] = {}
+        for module, root, folder in (line.split("\t") for line in listed if line):
+            above = [Path(folder), *Path(folder).parents]
+            between = [path for path in above if path.is_relative_to(root)]
+            folders.setdefault((module, Path(root)), set()).update(between)
+        go = Path(self._go("env", "GOROOT").strip())
+        texts = [
+            notice
+            for (module, root), found in [*sorted(folders.items()), (("Go", go), {go})]
+            for folder in sorted(found)
+            for notice in notices_of(module, root, folder)
+        ]
+        return "\n".join(texts)
 
     def _go(self, *arguments: str) -> str:
         """Go's standard output; its messages about downloads stay out of it."""
@@ -129,18 +148,17 @@ def wheel_platform(target: tuple[str, str], version: Version) -> str:
         return LINUX.format(machine)
     if goos == "darwin":  # Go 1.27 links for macOS 13 and later
         return f"macosx_{12 if version < (1, 27) else 13}_0_{machine.replace('aarch64', 'arm64')}"
-    if goos == "windows":
-        return WINDOWS[goarch]
     return re.sub(r"[-. ]", "_", sysconfig.get_platform())
 
 
-def notices_of(module: str, folder: str) -> list[str]:
-    files = [
-        file for file in sorted(Path(folder).iterdir()) if file.is_file() and NOTICE_FILES.match(file.name)
-    ]
+def notices_of(module: str, root: Path, folder: Path) -> list[str]:
+    """The license texts that lie in one *folder* of a module."""
+    files = [file for file in sorted(folder.iterdir()) if file.is_file() and NOTICE_FILES.match(file.name)]
     return [
-        f"{'=' * 79}\n{module}: {file.name}\n\n{file.read_text(encoding='utf-8', errors='replace').strip()}\n"
+        f"{'=' * 79}\n{module}: {file.relative_to(root)}\n\n"
+        f"{file.read_text(encoding='utf-8', errors='replace').strip()}\n"
         for file in files
+        if file.suffix != ".go"
     ]
 
 

@@ -18,7 +18,8 @@ case "$1 $2" in
 "env GOOS") echo linux; echo arm64 ;;
 "env GOROOT") echo {folder}/goroot ;;
 "env "*) echo {folder}/cache ;;
-"list -deps") printf 'example.com/module v1.2.3\\t{folder}/module\\n\\n' ;;
+"list -deps") for package in module module/below/deep; do
+    printf 'example.com/module v1.2.3\\t{folder}/module\\t{folder}/%s\\n\\n' $package; done ;;
 build*) {build} ;;
 esac
 """
@@ -30,6 +31,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in {"goroot": "Go's license", "module": "the module's license"}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "LICENSE").write_text(text)
+    (tmp_path / "module" / "below" / "deep").mkdir(parents=True)
+    (tmp_path / "module" / "below" / "LICENSE.txt").write_text("what the module took over")
+    (tmp_path / "module" / "license.go").write_text("package module")
     (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setenv("CHAISQL_GO", str(tmp_path / "go"))
@@ -57,6 +61,8 @@ def test_the_server_becomes_a_script_of_a_wheel_for_its_platform(folder: Path) -
         assert archive.read(script) == b"program\n"
         text = archive.read(notices).decode()
     assert "example.com/module v1.2.3: LICENSE\n\nthe module's license" in text
+    assert text.count("example.com/module v1.2.3: below/LICENSE.txt\n\nwhat the module took over") == 1
+    assert "license.go" not in text
     assert "Go: LICENSE\n\nGo's license" in text
     assert not list((folder / "temporary").iterdir())
 
@@ -71,6 +77,15 @@ def test_a_failed_compilation_is_quoted_and_leaves_nothing(folder: Path, said: s
     assert ("set GOPROXY" in done.stderr) == hinted
     assert "Traceback" not in done.stderr
     assert not list((folder / "temporary").iterdir())
+
+
+def test_windows_is_refused_with_a_reason(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOS", "windows")
+    done = build(folder, COMPILE)
+    assert done.returncode != 0
+    assert "does not run on Windows" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(folder.glob("*.whl"))
 
 
 def test_caches_that_cannot_be_written_are_replaced(folder: Path) -> None:
@@ -89,7 +104,6 @@ def test_caches_that_cannot_be_written_are_replaced(folder: Path) -> None:
         (("linux", "amd64"), (1, 26), "manylinux_2_17_x86_64.manylinux2014_x86_64.musllinux_1_1_x86_64"),
         (("darwin", "arm64"), (1, 26), "macosx_12_0_arm64"),
         (("darwin", "amd64"), (1, 27), "macosx_13_0_x86_64"),
-        (("windows", "amd64"), (1, 26), "win_amd64"),
     ],
 )
 def test_platforms_have_their_tags(target: tuple[str, str], version: tuple[int, int], platform: str) -> None:
