@@ -101,11 +101,7 @@ class ServerBuild:
     def _third_party(self) -> str:
         """The license texts of all that is linked in: of modules, of what they took over, and Go's own."""
         package = "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}\t{{.Dir}}\t{{$.Dir}}{{end}}{{end}}"
-        rows = [
-            line.split("\t")
-            for line in self._go("list", "-deps", "-f", package, PACKAGE).splitlines()
-            if line
-        ]
+        listed = self._go("list", "-deps", "-f", package, PACKAGE).splitlines()
         folders: dict[tuple[str, Path], set[Path]] = {}
         for module, root, folder in (line.split("\t") for line in listed if line):
             above = [Path(folder), *Path(folder).parents]
