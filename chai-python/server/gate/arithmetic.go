@@ -29,6 +29,17 @@ func (n *arithmetic) eval(s *scope) (any, error) {
 	return n.ints(x.(int64), y.(int64))
 }
 
+// checkFloat refuses an infinity and a zero that rounding has made.
+func checkFloat(f float64, mayBeInfinite, mayBeZero bool) error {
+	switch {
+	case math.IsInf(f, 0) && !mayBeInfinite:
+		return pgerr.New(pgerr.NumericValueOutOfRange, "value out of range: overflow")
+	case f == 0 && !mayBeZero:
+		return pgerr.New(pgerr.NumericValueOutOfRange, "value out of range: underflow")
+	}
+	return nil
+}
+
 // negative is -x.
 type negative struct{ x node }
 
@@ -104,11 +115,6 @@ func (n *arithmetic) floats(x, y float64) (any, error) {
 		result = x / y
 	}
 	result = roundFloat(result, n.of)
-	switch {
-	case math.IsInf(result, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0):
-		return nil, pgerr.New(pgerr.NumericValueOutOfRange, "value out of range: overflow")
-	case result == 0 && n.op == "*" && x != 0 && y != 0, result == 0 && n.op == "/" && x != 0 && !math.IsInf(y, 0):
-		return nil, pgerr.New(pgerr.NumericValueOutOfRange, "value out of range: underflow")
-	}
-	return result, nil
+	mayBeZero := n.op == "+" || n.op == "-" || x == 0 || n.op == "*" && y == 0 || n.op == "/" && math.IsInf(y, 0)
+	return result, checkFloat(result, math.IsInf(x, 0) || math.IsInf(y, 0), mayBeZero)
 }

@@ -281,7 +281,7 @@ func (b *binder) inLists(left node, from syntax.Expr, fixed, varying *inList) (n
 	if common, ok := commonType(append([]node{left}, fixed.nodes...)); ok && len(fixed.nodes) > 1 {
 		left = b.another(original)
 		var err error
-		if left, err = b.toCommon(left, common, from); err != nil {
+		if left, err = b.toCommon(left, comparedAs(common), from); err != nil {
 			return nil, err
 		}
 		for i, n := range fixed.nodes {

@@ -45,7 +45,7 @@ func castValue(v any, from, to Type) (any, error) {
 	case f == floatFamily && t == intFamily:
 		return floatToInt(v.(float64), to)
 	case f == floatFamily:
-		return roundFloat(v.(float64), to), nil
+		return narrowed(v.(float64), to)
 	case f == boolFamily && t == intFamily:
 		if v.(bool) {
 			return int64(1), nil
@@ -57,6 +57,12 @@ func castValue(v any, from, to Type) (any, error) {
 		return microseconds(v.(time.Time)), nil
 	}
 	return v, nil
+}
+
+// narrowed gives a float a smaller type, which may not hold it.
+func narrowed(f float64, to Type) (any, error) {
+	result := roundFloat(f, to)
+	return result, checkFloat(result, math.IsInf(f, 0), f == 0)
 }
 
 // castDecimal converts between numeric and the other numbers.
