@@ -97,13 +97,22 @@ func appendUint(dst []byte, v uint64) []byte {
 // decodeRow gives the values of a stored row, which bytea values then share
 // memory with. ok is false where the row is not what the columns say.
 func decodeRow(columns []Column, stored []byte) (row []any, ok bool) {
+	return decodeFound(columns, stored, -1, nil)
+}
+
+// decodeFound is decodeRow for a row that was found by its key, the column at
+// place. A text is not made again: the one that found it is the same.
+func decodeFound(columns []Column, stored []byte, place int, key any) (row []any, ok bool) {
+	_, text := key.(string)
 	row = make([]any, len(columns))
 	for i := range columns {
 		n := valueWidth(stored)
 		if n == 0 {
 			return nil, false
 		}
-		if row[i], ok = decodeValue(columns[i].Type, stored[:n:n]); !ok {
+		if text && i == place {
+			row[i] = key
+		} else if row[i], ok = decodeValue(columns[i].Type, stored[:n:n]); !ok {
 			return nil, false
 		}
 		stored = stored[n:]

@@ -94,7 +94,7 @@ func (c *conn) getRow(t *Table, key any) (row []any, done bool, err error) {
 	if err != nil || stored == nil {
 		return nil, true, err
 	}
-	row, done = decodeRow(t.Columns, stored)
+	row, done = decodeFound(t.Columns, stored, t.layout.key, key)
 	return row, done, nil
 }
 
