@@ -2,93 +2,57 @@
 
 Run `python -m benchmarks.reaper`, or with `--quick` to see that everything works.
 
-A fresh chaisqld holds many sessions, part of them expired. One process finds and saves live sessions at a
-steady rate, first alone and then while the reaper works; every save is a compare-and-swap of new bytes. The
-reaper is the real one, without pauses unless told, and its batch times are written down one by one.
+A chaisqld holds many sessions, part of them expired. A process of its own finds and saves live sessions at a
+steady rate, first alone and then while the reaper works; every save is a compare-and-swap of new bytes.
+`--rate 0` leaves it out. The reaper is the real one, with its own defaults unless told, and its batch times
+are written down one by one. Filling takes minutes: `--database` keeps what was filled for the next time.
 """
 
+import contextlib
 import csv
 import json
 import os
-import random
+import shutil
 import statistics
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from benchmarks.foreground import DATA, Foreground
 from benchmarks.servers import MissingError, Running, chaisqld, workplace
 from reaper import Reaper
 from reaper.durations import duration, positive_duration
+from reaper.pacing import Pace
 from wsgi_chaisession import ChaiStore
 from wsgi_chaisession.tokens import generate, hash_token
 
 CHUNK = 100  # rows of one insert, well below the server's limits
 TIMEOUT = 60.0  # seconds
-DATA = 256  # bytes in a session
-LIVE_KEYS = 500  # that the foreground uses
 
 
 class Timed(ChaiStore):
     """Writes down when a batch began, in seconds since the first, its rows and its milliseconds."""
 
-    def __init__(self, server: Running) -> None:
-        where = f"host={server.socket.parent}&port=5432&user={server.user}"
-        super().__init__(f"postgresql:///{server.database}?{where}", timeout=TIMEOUT)
+    def __init__(self, url: str) -> None:
+        super().__init__(url, timeout=TIMEOUT)
         self.batches: list[tuple[float, int, float]] = []
-        self._first = time.monotonic()
+        self._first = 0.0
 
     def delete_expired(self, limit: int, now: datetime | None = None) -> int:
         began = time.monotonic()
+        self._first = self._first or began
         rows = super().delete_expired(limit, now)
         self.batches.append((began - self._first, rows, (time.monotonic() - began) * 1000))
         return rows
 
 
-class Foreground:
-    """Finds and saves, at a steady rate, until told to stop."""
-
-    def __init__(self, store: ChaiStore, *, rate: float) -> None:
-        self._store = store
-        self._rate = rate
-        self._random = random.Random(6)  # noqa: S311 - which session is next is no secret
-        self._known: dict[str, bytes] = {}
-        self._until = datetime.now(UTC) + timedelta(hours=1)
-
-    def prepare(self) -> None:
-        for _ in range(LIVE_KEYS):
-            key, data = hash_token(generate()), self._random.randbytes(DATA)
-            self._store.insert(key, data, self._until)
-            self._known[key] = data
-
-    def drive(self, stop: threading.Event) -> list[float]:
-        """Return the milliseconds of every call, waiting for its turn included."""
-        times: list[float] = []
-        began = due = time.monotonic()
-        while not stop.wait(max(0.0, due - time.monotonic())):
-            self._call(save=len(times) % 4 == 3)
-            times.append((time.monotonic() - due) * 1000)
-            due = began + len(times) / self._rate
-        return times
-
-    def _call(self, *, save: bool) -> None:
-        key = self._random.choice(list(self._known))
-        if not save:
-            self._right(self._store.find(key) is not None)
-            return
-        data = self._random.randbytes(DATA)
-        self._right(self._store.replace(key, self._known[key], data, self._until))
-        self._known[key] = data
-
-    @staticmethod
-    def _right(answer: object) -> None:
-        if not answer:
-            raise click.ClickException("a live session was not found: the reaper took what was not its own")
+def url_of(server: Running) -> str:
+    """The server as a store names it."""
+    return f"postgresql:///{server.database}?host={server.socket.parent}&port=5432&user={server.user}"
 
 
 def fill(server: Running, *, rows: int, expired: int) -> None:
@@ -109,36 +73,66 @@ def _columns(part: range, now: datetime, expired: int) -> Iterator[object]:
         yield now + timedelta(hours=hours, microseconds=number)
 
 
-def measure(foreground: Foreground, reaper: Reaper, timed: Timed, *, alone: float) -> dict[str, float]:
+@contextlib.contextmanager
+def filled(folder: Path, kept: Path | None, *, rows: int, expired: int) -> Iterator[Running]:
+    """A server with the sessions: new ones, or a copy of those that were kept."""
+    if kept is not None and kept.exists():
+        shutil.copytree(kept, folder / "chaisqld")
+    with chaisqld(folder) as server:
+        if kept is None or not kept.exists():
+            with contextlib.closing(Timed(url_of(server))) as store:
+                store.create_schema()
+            fill(server, rows=rows, expired=expired)
+        if kept is None or kept.exists():
+            os.sync()  # what the filling left to be written is not part of the measurement
+            yield server
+            return
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(folder / "chaisqld", kept)
+    with chaisqld(folder) as server:
+        os.sync()
+        yield server
+
+
+def measure(url: str, reaper: Reaper, timed: Timed, *, rate: int, alone: float) -> dict[str, object]:
     """Drive the foreground alone for so many seconds, then beside one run of the reaper."""
-    without = _during(foreground, lambda: time.sleep(alone))
-    began = time.monotonic()
-    beside = _during(foreground, reaper.run_once)
-    seconds = time.monotonic() - began
-    deleted = sum(rows for _, rows, _ in timed.batches)
-    batches = [milliseconds for _, _, milliseconds in timed.batches]
-    return {
-        "deleted": deleted,
-        "rows_per_second": deleted / seconds,
-        "batches": len(batches),
-        "batch_median": statistics.median(batches),
-        "batch_p99": _p99(batches),
+    if not rate:
+        return _summary(timed, _seconds_of(reaper))
+    with Foreground(url, rate=rate) as foreground:
+        foreground.begin()
+        time.sleep(alone)
+        without = foreground.end()
+        foreground.begin()
+        seconds = _seconds_of(reaper)
+        beside = foreground.end()
+    return _summary(timed, seconds) | {
         "foreground_calls": len(without) + len(beside),
+        "foreground_median_without": statistics.median(without),
+        "foreground_median_with": statistics.median(beside),
         "foreground_p99_without": _p99(without),
         "foreground_p99_with": _p99(beside),
         "slowdown": _p99(beside) / _p99(without),
     }
 
 
-def _during(foreground: Foreground, work: Callable[[], object]) -> list[float]:
-    stop = threading.Event()
-    with ThreadPoolExecutor(1) as pool:
-        times = pool.submit(foreground.drive, stop)
-        try:
-            work()
-        finally:
-            stop.set()
-        return times.result()
+def _seconds_of(reaper: Reaper) -> float:
+    began = time.monotonic()
+    reaper.run_once()
+    return time.monotonic() - began
+
+
+def _summary(timed: Timed, seconds: float) -> dict[str, object]:
+    deleted = sum(rows for _, rows, _ in timed.batches)
+    batches = [milliseconds for _, _, milliseconds in timed.batches]
+    return {
+        "deleted": deleted,
+        "seconds": seconds,
+        "rows_per_second": deleted / seconds,
+        "batches": len(batches),
+        "batch_median": statistics.median(batches),
+        "batch_p99": _p99(batches),
+        "batch_longest": max(batches),
+    }
 
 
 def _p99(values: Sequence[float]) -> float:
@@ -157,13 +151,21 @@ def _write_batches(path: Path, timed: Timed) -> None:
 @click.option(
     "--expired", type=click.IntRange(1), default=500_000, show_default=True, help="Of them expired."
 )
-@click.option("--rate", type=click.IntRange(10), default=300, show_default=True, help="Foreground calls/s.")
+@click.option("--rate", type=click.IntRange(0), default=300, show_default=True, help="Foreground calls/s.")
 @click.option("--alone", type=positive_duration, default="20s", show_default=True, help="Without the reaper.")
-@click.option("--batch-rows", type=click.IntRange(1), default=100, show_default=True)
-@click.option("--max-hold", type=positive_duration, default="10ms", show_default=True)
-@click.option("--pause", type=duration, default="0", show_default=True)
+@click.option("--batch-rows", type=click.IntRange(1), default=Pace().batch_rows, show_default=True)
+@click.option(
+    "--max-hold", type=positive_duration, default=f"{Pace().max_hold * 1000:g}ms", show_default=True
+)
+@click.option("--pause", type=duration, default="5ms", show_default=True)
 @click.option("--folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default="/var/tmp")  # noqa: S108
+@click.option(
+    "--database",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Fill once, keep it there, copy it later.",
+)
 @click.option("--csv", "batches", type=click.Path(path_type=Path), help="Write the batch times to this file.")
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw the batch times (needs matplotlib).")
 @click.option("--quick", is_flag=True, help="One short round, to see that everything works.")
 def main(
     *,
@@ -172,7 +174,9 @@ def main(
     rate: int,
     alone: float,
     folder: Path,
+    database: Path | None,
     batches: Path | None,
+    picture: Path | None,
     quick: bool,
     **pace: Any,
 ) -> None:
@@ -182,19 +186,26 @@ def main(
     if expired > rows:
         raise click.UsageError(f"--expired {expired} is more than --rows {rows}")
     try:
-        with workplace(folder) as place, chaisqld(place) as server:
-            timed = Timed(server)
-            timed.create_schema()
-            fill(server, rows=rows, expired=expired)
-            foreground = Foreground(Timed(server), rate=rate)
-            foreground.prepare()
+        with workplace(folder) as place, filled(place, database, rows=rows, expired=expired) as server:
+            url = url_of(server)
+            timed = Timed(url)
             reaper = Reaper(timed, time_budget=3600.0, **pace)
-            result = measure(foreground, reaper, timed, alone=alone)
+            result = measure(url, reaper, timed, rate=rate, alone=alone)
     except MissingError as error:
         raise click.ClickException(str(error)) from error
     if batches is not None:
         _write_batches(batches, timed)
-    click.echo(json.dumps({"rows": rows, "expired": expired, **result}))
+    if picture is not None:
+        _draw(picture, timed)
+    click.echo(json.dumps({"rows": rows, "expired": expired, **pace, **result}))
+
+
+def _draw(path: Path, timed: Timed) -> None:
+    try:
+        from benchmarks.picture import draw  # noqa: PLC0415 - its library is optional
+    except ImportError as error:
+        raise click.ClickException("--picture needs matplotlib: pip install --group picture") from error
+    draw(path, timed.batches)
 
 
 if __name__ == "__main__":

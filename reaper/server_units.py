@@ -19,13 +19,14 @@ _SERVICE: Changes = {
     "StateDirectoryMode": None,
     # The program is in a virtual environment, which may be in somebody's home.
     "ProtectHome": "ProtectHome=read-only",
-    # Where the path is too long for a socket, the server makes it below /tmp, which has to be its clients' too.
+    # Where the path is too long for a socket, it is below /tmp, which has to be the clients' /tmp too.
     "PrivateTmp": None,
 }
 _WITHOUT_SOCKET: Changes = {"Requires": None, "After": "After=network.target"}
 _SOCKET: Changes = {
     # systemd would make a missing directory, as root. Without this unit the server makes its own socket.
-    "Description": "Description=Socket of the Chai database in $store\nConditionPathIsDirectory=$socket_folder",
+    "Description": "Description=Socket of the Chai database in $store\n"
+    "ConditionPathIsDirectory=$socket_folder",
     "ListenStream": "ListenStream=$socket_folder/.s.PGSQL.5432",
     "SocketUser": "SocketUser=$user",
     "SocketGroup": None,
