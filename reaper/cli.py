@@ -5,6 +5,7 @@ import dataclasses
 import json
 import logging
 import signal
+import sys
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from reaper.install import install
 from reaper.loop import Count, Reaper, Run
 from reaper.options import Reloadable, configurable, read_again
 from reaper.pacing import Pace
+from reaper.progress import Bar
 from reaper.status import status
 from reaper.stop import Stop
 from reaper.store import Observer
@@ -83,14 +85,19 @@ def run(context: click.Context, /, *, store: str, interval: float, verbose: bool
 @reaper.command(epilog=f"{PRECEDENCE}\n\n{EXIT_CODES}", cls=Reloadable)
 @configurable
 def once(*, store: str, dry_run: bool, verbose: bool, interval: float, **options: Any) -> None:
-    """Delete expired sessions now, print one summary line and end (for cron and timers)."""
+    """Delete expired sessions now, print one summary line and end (for cron and timers).
+
+    A terminal is shown a progress bar.
+    """
     del interval  # one file of options serves both commands
     _log_to_stderr(verbose=verbose)
     stop = Stop()
     with _handled({signal.SIGTERM: stop.set, signal.SIGINT: stop.set}):
-        worker = _reaper(store, stop, **options)
-        worker.wait_jitter()
-        _echo(worker.count_once() if dry_run else worker.run_once(), as_json=options["as_json"])
+        with Bar(sys.stderr) as bar:
+            worker = _reaper(store, stop, progress=bar, **options)
+            worker.wait_jitter()
+            outcome = worker.count_once() if dry_run else worker.run_once()
+        _echo(outcome, as_json=options["as_json"])
 
 
 reaper.add_command(status)

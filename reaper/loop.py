@@ -56,6 +56,7 @@ class Reaper:
     :param pace: see `reaper.pacing.Pace`: interval, batch_rows, max_hold, pause, time_budget, jitter.
     :param before_run: raises SessionError where a run makes no sense now.
     :param hopeless: says whether an error before the first success will not pass by itself.
+    :param progress: told the store and the number of rows after each batch.
     :param reload: returns a new pace when one was asked for; asked in every wait.
     """
 
@@ -66,6 +67,7 @@ class Reaper:
         clock: Callable[[], float] = time.monotonic,
         before_run: Callable[[], None] = lambda: None,
         hopeless: Callable[[SessionError], bool] = lambda _: False,
+        progress: Callable[[ReapableStore, int], None] = lambda _store, _deleted: None,
         reload: Callable[[], Pace | None] = lambda: None,
         report: Callable[[Run | Count], None] = lambda outcome: log.info("%s", outcome),
         dry_run: bool = False,
@@ -80,6 +82,7 @@ class Reaper:
         self._clock = clock
         self._before_run = before_run
         self._hopeless = hopeless
+        self._progress = progress
         self._reload = reload
         self._report = report
         self._dry_run = dry_run
@@ -179,6 +182,7 @@ class Reaper:
         seconds = self._clock() - began
         log.debug("batch of at most %d: deleted %d in %.4f s", limit, rows, seconds)
         size.learn(seconds)
+        self._progress(self._store, rows)
         return rows
 
     def _wait(self, seconds: float) -> None:

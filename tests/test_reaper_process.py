@@ -1,8 +1,11 @@
 """The reaper as a program: real processes, a real chaisqld, a throwaway directory for each test."""
 
+import contextlib
 import fcntl
 import json
 import os
+import pty
+import re
 import signal
 import socket
 import subprocess
@@ -118,6 +121,25 @@ def test_once_as_json(store: ChaiStore, directory: Path) -> None:
     summary = json.loads(done.stdout)
     assert summary.pop("seconds") > 0
     assert summary == {"deleted": 2, "batches": 2, "complete": True}
+
+
+def test_a_terminal_is_shown_how_far_it_is(store: ChaiStore, directory: Path) -> None:
+    add(store, "old", 40, seconds=-5)
+    command = [sys.executable, "-m", "reaper", "once", str(directory), "--batch-rows", "8", "--pause", "0"]
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, timeout=60, check=True, text=True
+            )
+        finally:
+            os.close(theirs)
+        drawn = b""
+        with contextlib.suppress(OSError):  # EIO is a terminal's end
+            while part := terminal.read(4096):
+                drawn += part
+    assert done.stdout.startswith("deleted 40 expired sessions in ")
+    assert re.findall(r"\d+/\d+", drawn.decode())[-1] == "40/40"
 
 
 def test_a_dry_run_counts_and_deletes_nothing(store: ChaiStore, directory: Path) -> None:
