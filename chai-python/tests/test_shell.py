@@ -240,6 +240,19 @@ def test_without_a_target_the_database_is_in_memory(piped: Pipe) -> None:
     assert piped("\\d\n", code=0)[0] == "There are no tables.\n"
 
 
+def test_a_server_by_its_url(piped: Pipe) -> None:
+    with chaisql.Server(":memory:") as server:
+        assert piped("SHOW application_name;", server.dsn)[0].splitlines()[2] == " chaisql shell"
+
+
+def test_what_is_no_text(tmp_path: Path, piped: Pipe) -> None:
+    script = tmp_path / "latin1.sql"
+    script.write_bytes(b"SELECT 1;\nSELECT 'na\xefve';\n")
+    assert piped("", ":memory:", "-f", script, code=70)[1] == "chaisql: the statements are not in UTF-8\n"
+    assert piped("SELECT '\udcef';", code=70)[1] == "chaisql: the statements are not in UTF-8\n"
+    assert piped("SELECT 1\0;", code=70)[1] == "ERROR:  a statement cannot hold a NUL character\n"
+
+
 def test_mistakes_are_one_line(piped: Pipe) -> None:
     out, err = piped("SELECT 1;", "/nonexistent/data", code=70)
     assert (out, err.count("\n")) == ("", 1)

@@ -13,6 +13,7 @@ from chaisql.discovery import MEMORY
 from chaisql.exits import FAILED, INTERRUPTED, CommandError
 from chaisql.shell.interpreter import Interpreter, Leave
 from chaisql.shell.statements import split
+from chaisql.shell.table import printable
 
 # The server takes 16 KiB; this much without an end is no statement.
 STATEMENT_LIMIT = 1 << 20
@@ -44,6 +45,8 @@ def shell(target: str, *, commands: tuple[str, ...], file: TextIO | None, timing
         if file is not None or not sys.stdin.isatty():
             return _run_all(interpreter, file or sys.stdin)
         _converse(interpreter, target)
+    except UnicodeError as error:
+        raise CommandError("the statements are not in UTF-8") from error
     except BrokenPipeError:  # the reader of our output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
@@ -57,7 +60,8 @@ def _converse(interpreter: Interpreter, target: str) -> None:
     except ImportError as error:
         raise CommandError(f"on a terminal the shell needs {error}: {EXTRA}") from error
     info = interpreter.connection.info
-    click.echo(f"Connected to {info.parameter_status('server_version')}. \\help helps, \\q leaves.")
+    version = printable(info.parameter_status("server_version") or "a server")
+    click.echo(f"Connected to {version}. \\help helps, \\q leaves.")
     if target == MEMORY:
         click.echo("The database is in memory: it is gone when you leave.")
     name = info.dbname if "://" in target or target == MEMORY else Path(target).absolute().name

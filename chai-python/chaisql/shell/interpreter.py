@@ -104,6 +104,8 @@ class Interpreter:
         return False
 
     def _run(self, statement: str) -> None:
+        if "\0" in statement:  # where libpq would stop reading
+            raise psycopg.DataError("a statement cannot hold a NUL character")
         cursor = self.connection.cursor()
         # Bytes are sent as they are: what is typed is SQL, without placeholders.
         cursor.execute(statement.encode())
