@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_chaisession import ChaiStore, Record, StoreError, chai, lookup, tokens
+from wsgi_chaisession import ChaiStore, Record, StoreError, chai, tokens
 from wsgi_chaisession.lookup import NotOrdinaryError, look_up
 from wsgi_chaisession.pool import Connection
 
@@ -23,10 +23,6 @@ def connection(chai_store: ChaiStore) -> Iterator[Connection]:
     """One connection over an empty database, as the store has them."""
     with chai_store._database.pool.connection(time.monotonic() + 20) as connection:
         yield connection
-
-
-def test_both_ways_ask_the_same() -> None:
-    assert lookup.QUERY.decode() == chai._FIND.replace("%(key)b", "$1")
 
 
 def test_both_ways_find_the_same(chai_store: ChaiStore, connection: Connection) -> None:

@@ -17,7 +17,7 @@ from .errors import (
 from .middleware import Device, SessionMiddleware
 from .payload import Flash
 from .session import Session, Status
-from .store import ReaperStatus, Record, Store
+from .store import ReaperLog, ReaperStatus, Record, Store
 from .token_header import TokenHeader
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Flash",
     "HeadersSent",
     "MsgpackCodec",
+    "ReaperLog",
     "ReaperStatus",
     "Record",
     "Session",

@@ -1,9 +1,6 @@
-"""ChaiStore: the store contract in SQL, one text for chaisqld and PostgreSQL.
+"""ChaiStore: the store contract in SQL.
 
-Columns hold naive UTC; aware times are converted here and nowhere else. The
-sessions table is the one that chaistore made. Sessions of one user are found
-through a second table: its key is "principal hash:token hash", because an index
-over a column of few distinct values is slow to delete from in Chai.
+Columns hold naive UTC; aware times are converted here and nowhere else.
 """
 
 import os
@@ -15,6 +12,7 @@ from uuid import uuid4
 
 import psycopg
 
+from . import statements
 from .database import Database
 from .lookup import NotOrdinaryError, look_up
 from .pool import Connection
@@ -23,83 +21,6 @@ from .tokens import hash_text
 
 T = TypeVar("T")
 
-SCHEMA = (
-    """CREATE TABLE IF NOT EXISTS sessions
-    (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMP NOT NULL)""",
-    "CREATE INDEX IF NOT EXISTS idx_sessions_expiry ON sessions (expiry)",
-    """CREATE TABLE IF NOT EXISTS session_principals
-    (id TEXT PRIMARY KEY, token TEXT NOT NULL, expiry TIMESTAMP NOT NULL)""",
-    "CREATE INDEX IF NOT EXISTS idx_session_principals_token ON session_principals (token)",
-    "CREATE INDEX IF NOT EXISTS idx_session_principals_expiry ON session_principals (expiry)",
-    """CREATE TABLE IF NOT EXISTS session_reaper
-    (name TEXT PRIMARY KEY, finished TIMESTAMP NOT NULL, runs BIGINT NOT NULL,
-    deleted BIGINT NOT NULL, last_deleted BIGINT NOT NULL, seconds DOUBLE PRECISION NOT NULL)""",
-    """CREATE TABLE IF NOT EXISTS session_reaper_runs
-    (id TEXT PRIMARY KEY, finished TIMESTAMP NOT NULL, pace DOUBLE PRECISION)""",
-    "CREATE INDEX IF NOT EXISTS idx_session_reaper_runs_finished ON session_reaper_runs (finished)",
-)
-
-_FIND = "SELECT data, expiry FROM sessions WHERE token = %(key)b AND expiry > now()"
-_INSERT = (
-    "INSERT INTO sessions (token, data, expiry) VALUES (%(key)b, %(data)b, %(expiry)b)"
-    " ON CONFLICT (token) DO NOTHING"
-)
-_REPLACE = (
-    "UPDATE sessions SET data = %(data)b, expiry = %(expiry)b"
-    " WHERE token = %(key)b AND data = %(old)b AND expiry > now()"
-)
-_TOUCH = (
-    "UPDATE sessions SET expiry = %(expiry)b WHERE token = %(key)b AND expiry < %(expiry)b AND expiry > now()"
-)
-_COMMIT = (
-    "INSERT INTO sessions (token, data, expiry) VALUES (%(key)b, %(data)b, %(expiry)b)"
-    " ON CONFLICT (token) DO UPDATE SET data = EXCLUDED.data, expiry = EXCLUDED.expiry"
-)
-_DELETE = "DELETE FROM sessions WHERE token = %(key)b"
-_PAGE = (
-    "SELECT token, data, expiry FROM sessions WHERE token > %(after)b AND expiry > now()"
-    " ORDER BY token LIMIT %(page)b"
-)
-_COUNT = "SELECT count(*) FROM sessions WHERE expiry > now()"
-_COUNT_EXPIRED = "SELECT count(*) FROM sessions WHERE expiry < now()"
-# The expiry is judged again outside: a session extended after the inner select survives.
-_EXPIRED = (
-    "DELETE FROM {table} WHERE expiry < {now} AND {key} IN"
-    " (SELECT {key} FROM {table} WHERE expiry < {now} ORDER BY expiry LIMIT %(limit)b)"
-)
-
-_ENTRY_UPDATE = "UPDATE session_principals SET expiry = %(expiry)b WHERE id = %(id)b"
-_ENTRY_INSERT = (
-    "INSERT INTO session_principals (id, token, expiry) VALUES (%(id)b, %(key)b, %(expiry)b)"
-    " ON CONFLICT (id) DO UPDATE SET token = EXCLUDED.token, expiry = EXCLUDED.expiry"
-)
-_ENTRY_DELETE = "DELETE FROM session_principals WHERE token = %(key)b"
-_ENTRIES = (
-    "SELECT token FROM session_principals WHERE id > %(low)b AND id < %(high)b AND expiry > now()"
-    " ORDER BY id LIMIT %(page)b"
-)
-
-_OLDEST = "SELECT now(), expiry FROM sessions WHERE expiry < now() ORDER BY expiry LIMIT 1"
-
-# A run enters under an id of its own before it is added, so that a repeat adds nothing. Only the store's
-# clock is read: reapers on several hosts need not agree about the time.
-_RUN_ENTER = (
-    "INSERT INTO session_reaper_runs (id, finished, pace) VALUES (%(id)b, now(), %(interval)b)"
-    " ON CONFLICT (id) DO NOTHING"
-)
-_RUN_ADD = (
-    "INSERT INTO session_reaper (name, finished, runs, deleted, last_deleted, seconds)"
-    " VALUES ('reaper', now(), 1, %(deleted)b, %(deleted)b, %(seconds)b) ON CONFLICT (name) DO UPDATE"
-    " SET finished = EXCLUDED.finished, runs = session_reaper.runs + 1,"
-    " deleted = session_reaper.deleted + EXCLUDED.deleted, last_deleted = EXCLUDED.last_deleted,"
-    " seconds = EXCLUDED.seconds"
-)
-_RUN_NOW = "SELECT now()"
-_RUN_FORGET = "DELETE FROM session_reaper_runs WHERE finished < %(until)b"
-_RUN_STATUS = (
-    "SELECT now(), finished, runs, deleted, last_deleted, seconds FROM session_reaper WHERE name = 'reaper'"
-)
-_RUN_LAST = "SELECT pace FROM session_reaper_runs ORDER BY finished DESC LIMIT 1"
 _RUN_KEPT = timedelta(minutes=10)  # beyond the longest time for which a call is repeated
 
 _PRINCIPAL_PAGE = 500
@@ -116,6 +37,7 @@ class ChaiStore:
     :param timeout: seconds within which each call ends, retries included. (libpq
         gives a connection attempt two seconds at least.)
     :param max_connections: per process; a call that finds all in use waits its turn.
+    :raises ValueError: an option makes no sense.
     """
 
     def __init__(
@@ -124,7 +46,9 @@ class ChaiStore:
         if timeout <= 0:
             raise ValueError(f"timeout must be positive, not {timeout}")
         self.timeout = timeout
-        self._database = Database(os.fspath(path_or_url), schema=SCHEMA, max_connections=max_connections)
+        self._database = Database(
+            os.fspath(path_or_url), schema=statements.SCHEMA, max_connections=max_connections
+        )
 
     def __repr__(self) -> str:
         return f"<ChaiStore {self._database}>"
@@ -143,24 +67,24 @@ class ChaiStore:
 
     def insert(self, key: str, data: bytes, expiry: datetime, *, principal: str | None = None) -> bool:
         row = {"key": key, "data": data, "expiry": _naive(expiry)}
-        return self._write(_INSERT, row, principal)
+        return self._write(statements.INSERT, row, principal)
 
     def replace(
         self, key: str, old_data: bytes, data: bytes, expiry: datetime, *, principal: str | None = None
     ) -> bool:
         row = {"key": key, "old": old_data, "data": data, "expiry": _naive(expiry)}
-        return self._write(_REPLACE, row, principal)
+        return self._write(statements.REPLACE, row, principal)
 
     def touch(self, key: str, expiry: datetime, *, principal: str | None = None) -> bool:
         row = {"key": key, "expiry": _naive(expiry)}
         return self._call(
             lambda connection: (
-                _write(connection, _TOUCH, row, principal) or _find(connection, key) is not None
+                _write(connection, statements.TOUCH, row, principal) or _find(connection, key) is not None
             )
         )
 
     def commit(self, key: str, data: bytes, expiry: datetime) -> None:
-        self._count(_COMMIT, {"key": key, "data": data, "expiry": _naive(expiry)})
+        self._count(statements.COMMIT, {"key": key, "data": data, "expiry": _naive(expiry)})
 
     def delete(self, key: str) -> bool:
         return self._call(
@@ -170,7 +94,7 @@ class ChaiStore:
 
     def all(self, page: int = 1000) -> Iterator[tuple[str, Record]]:
         after = ""
-        while rows := self._rows(_PAGE, {"after": after, "page": page}):
+        while rows := self._rows(statements.PAGE, {"after": after, "page": page}):
             for key, data, expiry in rows:
                 yield key, Record(data, _aware(expiry))
             after = rows[-1][0]
@@ -180,7 +104,7 @@ class ChaiStore:
         low = hash_text(principal) + ":"
         span = {"low": low, "high": low + "z" * 44, "page": _PRINCIPAL_PAGE}
         keys: list[str] = []
-        while rows := self._rows(_ENTRIES, span):
+        while rows := self._rows(statements.ENTRIES, span):
             keys += [key for (key,) in rows]
             span["low"] = low + keys[-1]
         return keys
@@ -193,15 +117,15 @@ class ChaiStore:
     def delete_expired(self, limit: int, now: datetime | None = None) -> int:
         judge = "now()" if now is None else "%(now)b"
         values = {"limit": limit} if now is None else {"limit": limit, "now": _naive(now)}
-        gone = self._count(_EXPIRED.format(table="sessions", key="token", now=judge), values)
-        self._count(_EXPIRED.format(table="session_principals", key="id", now=judge), values)
+        gone = self._count(statements.EXPIRED.format(table="sessions", key="token", now=judge), values)
+        self._count(statements.EXPIRED.format(table="session_principals", key="id", now=judge), values)
         return gone
 
     def count(self) -> int:
-        return int(self._rows(_COUNT, {})[0][0])
+        return int(self._rows(statements.COUNT, {})[0][0])
 
     def count_expired(self) -> int:
-        return int(self._rows(_COUNT_EXPIRED, {})[0][0])
+        return int(self._rows(statements.COUNT_EXPIRED, {})[0][0])
 
     def create_schema(self) -> None:
         self._database.create_schema(self.timeout)
@@ -217,17 +141,17 @@ class ChaiStore:
         self._call(lambda connection: _record_run(connection, run, repeated))
 
     def reaper_status(self) -> ReaperStatus | None:
-        rows = self._rows(_RUN_STATUS, {})
+        rows = self._rows(statements.RUN_STATUS, {})
         if not rows:
             return None
         now, finished, runs, deleted, last_deleted, seconds = rows[0]
-        last = self._rows(_RUN_LAST, {})
+        last = self._rows(statements.RUN_LAST, {})
         age = (now - _aware(finished)).total_seconds()
         interval = last[0][0] if last else None
         return ReaperStatus(_aware(finished), runs, deleted, last_deleted, seconds, interval, age)
 
     def reaper_lag(self) -> float:
-        rows = self._rows(_OLDEST, {})
+        rows = self._rows(statements.OLDEST, {})
         return (rows[0][0] - _aware(rows[0][1])).total_seconds() if rows else 0.0
 
     # -- calls -----------------------------------------------------------------
@@ -263,7 +187,7 @@ def _find(connection: Connection, key: str) -> Record | None:
 
 
 def _find_by_cursor(connection: Connection, key: str) -> Record | None:
-    row = _execute(connection, _FIND, {"key": key}).fetchone()
+    row = _execute(connection, statements.FIND, {"key": key}).fetchone()
     return Record(row[0], _aware(row[1])) if row else None
 
 
@@ -286,11 +210,11 @@ def _write(connection: Connection, sql: LiteralString, row: Mapping[str, Any], p
 
 def _enter(connection: Connection, row: Mapping[str, Any], principal: str) -> None:
     entry = {"key": row["key"], "expiry": row["expiry"], "id": f"{hash_text(principal)}:{row['key']}"}
-    if principal and _execute(connection, _ENTRY_UPDATE, entry).rowcount:
+    if principal and _execute(connection, statements.ENTRY_UPDATE, entry).rowcount:
         return
-    _execute(connection, _ENTRY_DELETE, entry)
+    _execute(connection, statements.ENTRY_DELETE, entry)
     if principal:
-        _execute(connection, _ENTRY_INSERT, entry)
+        _execute(connection, statements.ENTRY_INSERT, entry)
 
 
 def _delete(connection: Connection, keys: Iterable[str]) -> int:
@@ -298,18 +222,18 @@ def _delete(connection: Connection, keys: Iterable[str]) -> int:
     with connection.pipeline():
         sessions: list[psycopg.Cursor[Any]] = []
         for key in keys:
-            sessions.append(_execute(connection, _DELETE, {"key": key}))
-            _execute(connection, _ENTRY_DELETE, {"key": key})
+            sessions.append(_execute(connection, statements.DELETE, {"key": key}))
+            _execute(connection, statements.ENTRY_DELETE, {"key": key})
     return sum(cursor.rowcount for cursor in sessions)
 
 
 def _record_run(connection: Connection, run: Mapping[str, Any], repeated: timedelta) -> None:
     with connection.transaction():
-        if not _execute(connection, _RUN_ENTER, run).rowcount:
+        if not _execute(connection, statements.RUN_ENTER, run).rowcount:
             return  # an earlier try has landed, its answer was lost
-        _execute(connection, _RUN_ADD, run)
-        now = _execute(connection, _RUN_NOW, {}).fetchall()[0][0]
-        _execute(connection, _RUN_FORGET, {"until": _naive(now - repeated)})
+        _execute(connection, statements.RUN_ADD, run)
+        now = _execute(connection, statements.RUN_NOW, {}).fetchall()[0][0]
+        _execute(connection, statements.RUN_FORGET, {"until": _naive(now - repeated)})
 
 
 def _naive(moment: datetime) -> datetime:

@@ -56,9 +56,20 @@ class Transport(Protocol):
 class Cookie:
     """Name and attributes of the session cookie.
 
-    ``secure="auto"`` follows ``wsgi.url_scheme``. A cookie that must be secure is
-    withheld from plain HTTP, with a warning: behind a proxy that ends TLS, let the
-    server (or werkzeug's ProxyFix) set the scheme from X-Forwarded-Proto.
+    A cookie that must be secure is withheld from plain HTTP, with a warning: behind a
+    proxy that ends TLS, let the server (or werkzeug's ProxyFix) set the scheme from
+    X-Forwarded-Proto.
+
+    :param name: a token of RFC 9110; ``__Host-`` and ``__Secure-`` demand what browsers demand.
+    :param domain: sent to its subdomains, too; None: to this host alone.
+    :param path: sent for paths below it.
+    :param secure: sent over HTTPS alone; "auto": if the request came over HTTPS
+        (``wsgi.url_scheme``).
+    :param httponly: hidden from scripts.
+    :param samesite: whether requests that other sites cause carry it; None: as the browser likes.
+    :param partitioned: one for each site that embeds this one (CHIPS); must be secure.
+    :param persist: kept when the browser closes; if not, ``session.remember_me()`` decides.
+    :raises ValueError: browsers would drop such a cookie.
     """
 
     name: str = "session"

@@ -13,11 +13,12 @@ from time import monotonic
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
+from . import statements
 from .pool import Connection, DeadlineExceeded, greenlets_wait
 from .store import Record
 
 _NAME = b"chaisession_find"
-QUERY = b"SELECT data, expiry FROM sessions WHERE token = $1 AND expiry > now()"
+QUERY = statements.FIND.replace("%(key)b", "$1").encode()
 _TEXT_OID = 25
 _BINARY = 1
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's, in microseconds since which it counts

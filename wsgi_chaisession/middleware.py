@@ -30,11 +30,17 @@ ErrorHandler = Callable[[WSGIEnvironment, StartResponse, SessionError], Iterable
 class Device:
     """One session on a page where people see where they are logged in."""
 
-    key: str  # compare it with session.key to find this very session
+    key: str
+    """What the store knows the session by. Equal to ``session.key`` in the session that asks."""
     label: str
-    since: datetime  # when the principal was set
-    seen: datetime | None  # the last use, as far as an idle timeout keeps track of it
+    """What ``session.label`` was set to."""
+    since: datetime
+    """The login: when the session's principal was set (aware, UTC)."""
+    seen: datetime | None
+    """The last use, as its expiry tells: exact to the touch_interval, and at most deadline -
+    idle_timeout. None where there is no idle timeout."""
     expires: datetime
+    """When the session ends if it is not used again (aware, UTC)."""
 
 
 RETRY_AFTER = 5  # seconds: longer than a database restart takes
@@ -43,20 +49,28 @@ RETRY_AFTER = 5  # seconds: longer than a database restart takes
 class SessionMiddleware:
     """Gives a WSGI application its sessions in ``environ["chaisession.session"]``.
 
+    A request that never touches its session costs no query and gets no cookie. Changes are
+    stored before the response headers leave.
+
+    :param app: the application.
+    :param store: where sessions are kept, such as ChaiStore("chai_db").
     :param lifetime: how long a session lives at most, however active.
     :param idle_timeout: how long it lives without use; None: as long as lifetime.
     :param touch_interval: the least gain for which an unchanged session's expiry
         is written again; default: a tenth of idle_timeout.
     :param cookie: name and attributes of the cookie.
-    :param transport: carries the token instead of the cookie.
+    :param transport: carries the token instead of the cookie, such as TokenHeader().
     :param environ_key: where the session is found; middlewares with different
         keys and cookie names may be nested, a second one with the same key is idle.
     :param codec: values to bytes; default MsgpackCodec().
     :param on_conflict: when another request changed the session meanwhile: "merge"
         key by key, "overwrite" it whole, or "error".
-    :param error_handler: answers when the store fails; default: 503, logged.
+    :param error_handler: called with environ, start_response and the StoreError or
+        SessionConflict when a session cannot be loaded or stored; returns the response's
+        body. Default: status 503 with Retry-After, logged.
     :param store_timeout: seconds after which a store call is given up.
-    :param skip: requests for which it returns true get no session at all.
+    :param skip: called with environ; where it returns true, the request gets no session.
+    :raises ValueError: an option makes no sense; nothing has been read or written then.
     """
 
     def __init__(  # noqa: PLR0913 - every option of the package is here
@@ -112,35 +126,57 @@ class SessionMiddleware:
 
     @property
     def counters(self) -> Counter[str]:
-        """What happened since the start: conflict, gone, undecodable, store_error."""
+        """What happened in this process since its start, for monitoring.
+
+        ``conflict``: another request had changed the session, and it was settled.
+        ``gone``: a session had ended while a request changed it.
+        ``undecodable``: stored data could not be read and a new session took its place.
+        ``store_error``: a request could not load or store its session.
+        """
         return self._keeper.counters
 
     # -- sessions outside of their requests ------------------------------------
 
     def open(self, token: str | None) -> Session:
-        """The session of *token* outside of a request; call its commit() to keep changes."""
+        """The session of *token* outside of a request; call its commit() to keep changes.
+
+        Without a token, or with an unknown one, it is a new session.
+        """
         return Session(Visit(self._keeper, _same, token))
 
     def sessions(self) -> Iterator[Session]:
         """Every active session, read page by page: look, change and commit(), or destroy().
 
         They are met by their keys, for a token lives in its browser alone: what
-        would need one (renew_token, remember_me) raises HeadersSent.
+        would need one (renew_token, remember_me) raises HeadersSent. A session that
+        cannot be read is counted and passed over.
+
+        :raises StoreError: while iterating, when the store fails.
         """
         return (self._met(draft) for draft in self._keeper.active())
 
     def devices(self, principal: str) -> list[Device]:
-        """The active sessions of *principal*, the latest login first."""
+        """The active sessions of *principal*, the latest login first.
+
+        :raises StoreError: the store failed.
+        """
         drafts = self._keeper.of_principal(principal)
         found = [self._device(draft) for draft in drafts if draft.payload.principal == principal]
         return sorted(found, key=lambda device: device.since, reverse=True)
 
     def end_all(self, principal: str, *, except_key: str | None = None) -> int:
-        """Log *principal* out everywhere (or everywhere but there); how many sessions ended."""
+        """Log *principal* out everywhere, now; how many sessions ended.
+
+        :param except_key: the ``key`` of a session that goes on.
+        :raises StoreError: the store failed; some of the sessions may have ended.
+        """
         return self._keeper.discard_others(principal, except_key)
 
     def end_device(self, principal: str, key: str) -> bool:
-        """End one session of a devices page; False when it is not, or no longer, *principal*'s."""
+        """End one session of a devices page, now; False when it is not, or no longer, *principal*'s.
+
+        :raises StoreError: the store failed.
+        """
         for draft in self._keeper.of_principal(principal):
             if draft.stored is not None and draft.stored.key == key:
                 self._keeper.discard(key)

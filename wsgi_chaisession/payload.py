@@ -26,7 +26,9 @@ class Flash(NamedTuple):
     """A message for the next page, shown once."""
 
     message: str
+    """What is to be shown."""
     category: str
+    """Its kind, such as ``info`` or ``error``."""
 
 
 @dataclass(slots=True)

@@ -25,9 +25,13 @@ class Status(StrEnum):
     """Where a session is in its life."""
 
     UNLOADED = "unloaded"
+    """Nothing was read yet: the request has not touched it."""
     CLEAN = "clean"
+    """As it is in the store, or new and empty."""
     MODIFIED = "modified"
+    """A commit would write it."""
     DESTROYED = "destroyed"
+    """Deleted by this request; a put makes it a new one, and modified."""
 
 
 class Session(MutableMapping[str, Any]):
@@ -86,7 +90,10 @@ class Session(MutableMapping[str, Any]):
     @overload
     def get_as(self, key: str, kind: type[T], default: D) -> T | D: ...
     def get_as(self, key: str, kind: type[T], default: Any = None) -> Any:
-        """The value if it is there and a *kind*, else *default*. True is no int here."""
+        """The value if it is there and a *kind*, else *default*. True is no int here.
+
+        :raises StoreError: the store failed at the first touch.
+        """
         value = self.get(key)
         return value if _is_a(value, kind) else default
 
@@ -102,7 +109,10 @@ class Session(MutableMapping[str, Any]):
     # -- messages for the next page -------------------------------------------
 
     def flash(self, message: str, category: str = "info") -> None:
-        """Keep *message* until flashes() is next called, usually by the next page."""
+        """Keep *message* until flashes() is next called, usually by the next page.
+
+        :raises HeadersSent: the session is new and its cookie can no longer be sent.
+        """
         self._visit.change("flash()").payload.flashes.append(Flash(str(message), category))
 
     def flashes(self) -> list[Flash]:
@@ -117,21 +127,30 @@ class Session(MutableMapping[str, Any]):
     def renew_token(self) -> None:
         """Give the session a new token; call it whenever privileges change (login).
 
-        Values are kept, the deadline starts anew, the old token dies at the commit.
+        Values are kept, the deadline starts anew. The old token dies at the commit, with no
+        time of grace: whoever knew it before the login must gain nothing by it.
+
+        :raises HeadersSent: the client can no longer be told.
         """
         draft = self._visit.change_of_token("renew_token()")
         draft.token = tokens.generate()
         draft.payload.deadline = self._visit.keeper.fresh_deadline()
 
     def destroy(self) -> None:
-        """Delete the session from the store now. A later put starts a new one."""
+        """Delete the session from the store now. A later put starts a new one.
+
+        :raises StoreError: the store failed, and the session may still be there.
+        """
         self._visit.destroy()
 
     def merge(self, other_token: str) -> None:
         """Take over another session's values (they win) and end that session.
 
         For a token that travelled by another way, such as a login round trip
-        through another site. An unknown token changes nothing.
+        through another site. An unknown token changes nothing. The other session is
+        deleted after the commit, so that none is lost if that fails.
+
+        :raises StoreError: the store failed, and nothing was taken over.
         """
         draft = self._visit.load()
         if not tokens.is_well_formed(other_token) or other_token == draft.token:
@@ -146,6 +165,8 @@ class Session(MutableMapping[str, Any]):
 
         Returns how many ended; none without a principal. Call it after a change of
         password, together with renew_token().
+
+        :raises StoreError: the store failed; some of the sessions may have ended.
         """
         principal = self.principal
         if principal is None:
@@ -153,11 +174,24 @@ class Session(MutableMapping[str, Any]):
         return self._visit.guarded(lambda who: self._visit.keeper.discard_others(who, self.key), principal)
 
     def commit(self) -> None:
-        """Store the changes now instead of when the headers leave."""
+        """Store the changes now instead of when the headers leave.
+
+        If another request changed the session meanwhile, the middleware's on_conflict
+        decides. If it has ended meanwhile, it is not brought back: the changes are dropped,
+        and this session is a new, empty one.
+
+        :raises EncodeError: a value cannot be stored; the message has its path and type.
+        :raises SessionTooLarge: the session is longer than the codec's limit.
+        :raises SessionConflict: on_conflict is "error", or others were faster again and again.
+        :raises StoreError: the store failed.
+        """
         self._visit.commit()
 
     def remember_me(self, remember: bool = True) -> None:  # noqa: FBT001, FBT002 - reads well
-        """Keep the cookie when the browser closes, if Cookie(persist=False) would not."""
+        """Keep the cookie when the browser closes, if Cookie(persist=False) would not.
+
+        :raises HeadersSent: the client can no longer be told.
+        """
         self._visit.change_of_token("remember_me()").payload.remember = bool(remember)
 
     # -- facts -----------------------------------------------------------------
@@ -190,7 +224,10 @@ class Session(MutableMapping[str, Any]):
 
     @property
     def deadline(self) -> datetime:
-        """When the session ends, however active it is (aware, UTC)."""
+        """When the session ends, however active it is (aware, UTC).
+
+        Setting it raises ValueError for a time that has passed or has no zone.
+        """
         return self._visit.load().payload.deadline
 
     @deadline.setter
@@ -203,7 +240,10 @@ class Session(MutableMapping[str, Any]):
 
     @property
     def idle_timeout(self) -> timedelta | None:
-        """How long the session outlives its last use; None: until the deadline."""
+        """How long the session outlives its last use; None: until the deadline.
+
+        Set it for this session alone; ValueError unless it is positive or None.
+        """
         own: IdleTimeout = self._visit.load().payload.idle_timeout
         return self._visit.keeper.idle_timeout if own is INHERIT else own
 
@@ -215,7 +255,10 @@ class Session(MutableMapping[str, Any]):
 
     @property
     def principal(self) -> str | None:
-        """Whose session this is; all sessions of one principal can be listed and ended."""
+        """Whose session this is; all sessions of one principal can be listed and ended.
+
+        Any text that names a user for good, such as ``user:42``; the store's index has its hash.
+        """
         return self._visit.load().payload.principal
 
     @principal.setter
@@ -227,7 +270,10 @@ class Session(MutableMapping[str, Any]):
 
     @property
     def label(self) -> str:
-        """What the owner calls this session on a page of devices: "Firefox on Linux"."""
+        """What the owner calls this session on a page of devices: "Firefox on Linux".
+
+        Setting it raises ValueError for more than 200 characters.
+        """
         return self._visit.load().payload.label
 
     @label.setter

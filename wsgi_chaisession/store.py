@@ -24,20 +24,29 @@ class Record:
     """One stored session."""
 
     data: bytes
+    """What the codec made of the session."""
     expiry: datetime
+    """When it ends (aware, UTC, microseconds)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReaperStatus:
     """What the reaper has done so far, for health checks and people."""
 
-    finished: datetime  # the end of the last run
+    finished: datetime
+    """The end of the last run (aware, UTC)."""
     runs: int
-    deleted: int  # by all runs together
+    """How many runs there were."""
+    deleted: int
+    """How many sessions all of them deleted."""
     last_deleted: int
-    seconds: float  # that the last run took
-    interval: float | None = None  # seconds from the last run to the next, where its reaper keeps running
-    age: float = 0.0  # seconds since the last run, by the store's clock
+    """How many the last one deleted."""
+    seconds: float
+    """That the last one took."""
+    interval: float | None = None
+    """Seconds from the last run to the next, where its reaper keeps running."""
+    age: float = 0.0
+    """Seconds since the last run, by the store's clock."""
 
 
 class Store(Protocol):

@@ -22,6 +22,9 @@ class TokenHeader:
 
     The response has it when the client must learn a new token; empty, the client
     has to forget the one it has.
+
+    :param name: the header's name.
+    :raises ValueError: no header can be called so, or none that WSGI passes on.
     """
 
     name: str = "Session-Token"
