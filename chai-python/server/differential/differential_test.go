@@ -64,12 +64,12 @@ func (c *comparison) round() {
 		}
 		c.compare(makeStatement(c.random, c.table))
 	}
-	c.both("DROP TABLE t")
+	c.both("DROP TABLE IF EXISTS t, p, q")
 }
 
 // rebuild makes the table anew on both sides.
 func (c *comparison) rebuild() {
-	c.both("DROP TABLE IF EXISTS t")
+	c.both("DROP TABLE IF EXISTS t, p, q")
 	for _, sql := range c.table.create() {
 		c.both(sql)
 	}

@@ -94,8 +94,10 @@ func makeStatement(r *rand.Rand, t *table) *statement {
 		s.sql = g.bareSelect()
 	case n < 75:
 		s.sql, s.writes = g.insert(), true
-	case n < 89:
+	case n < 88:
 		s.sql, s.writes = g.update(), true
+	case n < 93:
+		s.sql, s.writes = g.schema(), true
 	default:
 		s.sql, s.writes = g.delete(), true
 	}

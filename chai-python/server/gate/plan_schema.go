@@ -17,38 +17,47 @@ type createTablePlan struct {
 	name        string
 	ifNotExists bool
 	sentence    string
+	failure     error // what is wrong with the columns, which IF NOT EXISTS does not look at where the table is there
 	duplicate   *pgerr.Error
 }
 
 func (b *binder) createTablePlan(s *syntax.CreateTable) (*createTablePlan, error) {
-	if err := b.checkName(s.Name, "table"); err != nil {
+	sentence, err := b.tableSentence(s)
+	if err != nil && !(s.IfNotExists && relationExists(b.catalogue, s.Name.Text)) {
 		return nil, err
+	}
+	return &createTablePlan{
+		name: s.Name.Text, ifNotExists: s.IfNotExists, sentence: sentence, failure: err,
+		duplicate: b.fail(s.Name.At, pgerr.DuplicateTable, "relation \"%s\" already exists", s.Name.Text),
+	}, nil
+}
+
+// tableSentence writes a CREATE TABLE for Chai.
+func (b *binder) tableSentence(s *syntax.CreateTable) (string, error) {
+	if err := b.checkName(s.Name, "table"); err != nil {
+		return "", err
 	}
 	key, err := b.primaryKey(s)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	var parts []string
 	seen := map[string]bool{}
 	for _, c := range s.Columns {
 		if err := b.checkName(c.Name, "column"); err != nil {
-			return nil, err
+			return "", err
 		}
 		if seen[c.Name.Text] {
-			return nil, b.fail(c.Name.At, pgerr.DuplicateColumn, "column \"%s\" specified more than once", c.Name.Text)
+			return "", b.fail(c.Name.At, pgerr.DuplicateColumn, "column \"%s\" specified more than once", c.Name.Text)
 		}
 		seen[c.Name.Text] = true
 		part, err := b.columnSentence(c, key)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		parts = append(parts, part)
 	}
-	return &createTablePlan{
-		name: s.Name.Text, ifNotExists: s.IfNotExists,
-		sentence:  "CREATE TABLE " + quote(s.Name.Text) + " (" + strings.Join(parts, ", ") + ")",
-		duplicate: b.fail(s.Name.At, pgerr.DuplicateTable, "relation \"%s\" already exists", s.Name.Text),
-	}, nil
+	return "CREATE TABLE " + quote(s.Name.Text) + " (" + strings.Join(parts, ", ") + ")", nil
 }
 
 // primaryKey finds the one column that a table's rows are kept by.
@@ -161,12 +170,18 @@ func (p *createTablePlan) execute(x *execution) (*Result, error) {
 		result.Notice = fmt.Sprintf("relation \"%s\" already exists, skipping", p.name)
 		return result, nil
 	}
+	if p.failure != nil {
+		return nil, p.failure
+	}
 	return result, w.Define(p.sentence)
 }
 
 func relationExists(c *engine.Catalogue, name string) bool {
 	return c.Table(name) != nil || c.Index(name) != nil
 }
+
+// wrongObjectType is SQLSTATE 42809.
+const wrongObjectType = "42809"
 
 type dropPlan struct {
 	binder *binder
@@ -190,6 +205,8 @@ func (p *dropPlan) execute(x *execution) (*Result, error) {
 			if err := w.Define(sentence); err != nil {
 				return nil, err
 			}
+		case relationExists(w.Catalogue(), name.Text):
+			return nil, p.binder.fail(name.At, wrongObjectType, "\"%s\" is not %s", name.Text, map[bool]string{true: "an index", false: "a table"}[p.drop.Index])
 		case p.drop.IfExists:
 			notices = append(notices, fmt.Sprintf("%s \"%s\" does not exist, skipping", kind, name.Text))
 		default:

@@ -30,8 +30,8 @@ func TestSchemaStatements(t *testing.T) {
 	if r := d.exec("DROP TABLE", `DROP TABLE IF EXISTS nosuch`); r.Notice != `table "nosuch" does not exist, skipping` {
 		t.Errorf("notice %q", r.Notice)
 	}
-	d.fails(pgerr.UndefinedTable, `DROP TABLE i`)
-	d.fails(pgerr.UndefinedObject, `DROP INDEX a`)
+	d.fails("42809", `DROP TABLE i`)
+	d.fails("42809", `DROP INDEX a`)
 	d.exec("DROP INDEX", `DROP INDEX i`)
 	d.exec("DROP TABLE", `DROP TABLE a CASCADE`)
 	d.fails(pgerr.UndefinedTable, `DROP TABLE a`)

@@ -60,19 +60,25 @@ func (p *parser) tableElement(s *CreateTable) {
 
 func (p *parser) columnDef() ColumnDef {
 	c := ColumnDef{Name: p.name(), Type: p.typeName()}
-	for {
+	for nullable := false; ; {
 		t := p.peek()
 		switch {
 		case p.accept("not", "null"):
 			c.NotNull = true
 		case p.accept("null"):
+			nullable = true
 		case p.accept("primary", "key"):
 			c.PrimaryKey = true
+		case t.is("default") && c.Default != nil:
+			p.failAt(t.at, "multiple default values specified for column \"%s\"", c.Name.Text)
 		case p.accept("default"):
 			c.Default = p.restricted()
 		case p.accept("constraint"):
 			p.name()
 		case t.is(",") || t.is(")"):
+			if nullable && c.NotNull {
+				p.failAt(c.Name.At, "conflicting NULL/NOT NULL declarations for column \"%s\"", c.Name.Text)
+			}
 			return c
 		case t.kind == word:
 			p.unsupported(t.at, upper(t.value)+" in a column definition", constraintHint)

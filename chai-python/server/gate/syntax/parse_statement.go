@@ -8,6 +8,17 @@ var refusedStatements = wordSet(`alter analyse analyze call checkpoint cluster c
 	grant import listen load lock merge move notify prepare reassign refresh reindex release revoke savepoint security table
 	truncate vacuum values with`)
 
+// insteadOf says what to do without a statement, where there is more to say than what is supported.
+var insteadOf = map[string]string{
+	"copy":      "Rows go in with INSERT, many in one statement or in a pipeline, and come out with SELECT.",
+	"declare":   "Read in pages: WHERE key > $1 ORDER BY key LIMIT $2; or take a portal's rows bit by bit, in the protocol.",
+	"execute":   "Prepare statements in the protocol, as drivers do.",
+	"prepare":   "Prepare statements in the protocol, as drivers do.",
+	"listen":    "No client hears of another's doings: ask again now and then.",
+	"notify":    "No client hears of another's doings: ask again now and then.",
+	"savepoint": "Roll back the whole transaction.",
+}
+
 func (p *parser) statement() Statement {
 	for p.accept(";") {
 	}
@@ -36,7 +47,11 @@ func (p *parser) statementBody(t token) Statement {
 	}
 	switch {
 	case t.kind == word && refusedStatements[t.value]:
-		p.unsupported(t.at, upper(t.value), supportedStatements)
+		hint := insteadOf[t.value]
+		if hint == "" {
+			hint = supportedStatements
+		}
+		p.unsupported(t.at, upper(t.value), hint)
 	case t.is("("):
 		p.unsupported(t.at, "a statement in parentheses", supportedStatements)
 	}
