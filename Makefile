@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LINT_READY := $(VENV)/.lint-ready
+RELEASE_READY := $(VENV)/.release-ready
 # Holds the path of the go command: the server is built and tested by the same one.
 GO_CHOICE := $(VENV)/.go
 SERVER := chai-python/server
@@ -28,7 +29,7 @@ export GOWORK := off
 export GOFLAGS := -mod=readonly -buildvcs=false
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-python test-server soak fuzz venv lint lint-python lint-server clean
+.PHONY: help demo test test-python test-server soak fuzz wheels venv lint lint-python lint-server clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -74,6 +75,9 @@ fuzz: $(READY) ## throw made-up input at the server, MINUTES=10 for each target 
 	done && \
 	{ test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }; }
 
+wheels: $(RELEASE_READY) ## build, check and install the sdists and wheels for every platform, from the last commit
+	@$(BIN)/python -m release --go "$$(cat $(GO_CHOICE))" --out dist
+
 venv: $(READY) ## make .venv and build the server, which the others do when needed
 	@echo "$(VENV) is ready"
 
@@ -82,7 +86,7 @@ lint: lint-python lint-server ## check style, types and suspicious code
 lint-python: $(LINT_READY) ## check the Python code alone
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
-	$(BIN)/python -m mypy wsgi_chaisession reaper tests examples benchmarks
+	$(BIN)/python -m mypy wsgi_chaisession reaper tests examples benchmarks release
 	$(BIN)/python -m mypy chai-python/chaisql chai-python/tests $(wildcard chai-python/*.py)
 	$(BIN)/python -m pyright
 
@@ -115,4 +119,8 @@ $(READY): $(INPUTS)
 
 $(LINT_READY): $(READY)
 	@$(PIP) -c constraints.txt --group dev
+	@touch $@
+
+$(RELEASE_READY): $(READY)
+	@$(PIP) -c constraints.txt --group release
 	@touch $@
