@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LINT_READY := $(VENV)/.lint-ready
 RELEASE_READY := $(VENV)/.release-ready
+DOCS_READY := $(VENV)/.docs-ready
 # Holds the path of the go command: the server is built and tested by the same one.
 GO_CHOICE := $(VENV)/.go
 SERVER := chai-python/server
@@ -29,7 +30,7 @@ export GOWORK := off
 export GOFLAGS := -mod=readonly -buildvcs=false
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-python test-server soak fuzz wheels venv lint lint-python lint-server clean
+.PHONY: help demo docs test test-python test-server soak fuzz wheels venv lint lint-python lint-server clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -54,6 +55,10 @@ test-server: $(READY) ## run the Go tests alone
 	fi && \
 	echo "go test -run Large ./engine" && CHAISQLD_TESTS=all CGO_ENABLED=0 "$$go" test -run Large ./engine && \
 	cd "$(CURDIR)/benchmarks/load" && "$$go" vet ./... && "$$go" test $(GOARGS) ./...
+
+docs: $(DOCS_READY) ## build the documentation in site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "open site/index.html"
 
 soak: MINUTES ?= 60
 soak: $(READY) ## load, kill and audit the database for MINUTES=60
@@ -86,7 +91,7 @@ lint: lint-python lint-server ## check style, types and suspicious code
 lint-python: $(LINT_READY) ## check the Python code alone
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
-	$(BIN)/python -m mypy wsgi_chaisession reaper tests examples benchmarks release
+	$(BIN)/python -m mypy wsgi_chaisession reaper tests examples benchmarks docs release
 	$(BIN)/python -m mypy chai-python/chaisql chai-python/tests $(wildcard chai-python/*.py)
 	$(BIN)/python -m pyright
 
@@ -98,7 +103,7 @@ lint-server: $(READY) ## check the Go code alone
 	echo "staticcheck ./..." && CGO_ENABLED=0 "$$go" run $(STATICCHECK) ./...
 
 clean: ## remove .venv and everything that was built or cached here
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): $(INPUTS)
@@ -119,6 +124,10 @@ $(READY): $(INPUTS)
 
 $(LINT_READY): $(READY)
 	@$(PIP) -c constraints.txt --group dev
+	@touch $@
+
+$(DOCS_READY): $(READY)
+	@$(PIP) -c constraints.txt --group docs
 	@touch $@
 
 $(RELEASE_READY): $(READY)
