@@ -14,7 +14,7 @@ from reaper.pacing import Backoff, BatchSize, Pace
 from reaper.stop import Stop, StopRequest
 from reaper.store import Observer, ReapableStore
 from reaper.supervise import Supervisor
-from wsgi_chaisession.errors import SessionError
+from wsgi_chaisession.errors import SessionError, StoreUnavailable
 
 log = logging.getLogger("reaper")
 
@@ -91,6 +91,7 @@ class Reaper:
         self._observer = Observer() if observer is None else observer
         self._backoff = backoff or Backoff(first=FIRST_RETRY, most=min(self._pace.interval, LONGEST_RETRY))
         self._succeeded = False
+        self._unrecorded = 0  # sessions deleted by runs that failed later
 
     def stop(self) -> None:
         """Ask for an end after the batch under way."""
@@ -128,7 +129,7 @@ class Reaper:
         try:
             self._before_run()
             run = self._reap()
-            self._store.record_reaper_run(run.deleted, run.seconds, interval=interval)
+            self._record(run, interval)
             self._observer.succeeded(self._store, run.complete)
         except SessionError:
             self._observer.failed()
@@ -136,6 +137,17 @@ class Reaper:
         finally:
             self._store.close()
         return run
+
+    def _record(self, run: Run, interval: float | None) -> None:
+        """Record the run, and what earlier ones deleted before they failed."""
+        deleted, self._unrecorded = self._unrecorded, 0
+        try:
+            self._store.record_reaper_run(deleted, run.seconds, interval=interval)
+        except SessionError as error:
+            log.warning("%s; the run could not be recorded", run)
+            if not isinstance(error, StoreUnavailable):  # refused; else it may have been recorded
+                self._unrecorded = deleted
+            raise
 
     def _attempt(self) -> float:
         """Run once; return the seconds to wait before the next time."""
@@ -179,6 +191,7 @@ class Reaper:
     def _batch(self, limit: int, size: BatchSize) -> int:
         began = self._clock()
         rows = self._store.delete_expired(limit)
+        self._unrecorded += rows
         seconds = self._clock() - began
         log.debug("batch of at most %d: deleted %d in %.4f s", limit, rows, seconds)
         size.learn(seconds)
