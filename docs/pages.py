@@ -48,5 +48,5 @@ def _translated(link: re.Match[str], source: PurePosixPath, uri: str) -> str:
         raise FileNotFoundError(f"{source} has a link to {target}, which is not in the tree")
     page = PAGES.get(path) or (path.removeprefix("docs/") if path.startswith("docs/") else None)
     if page is None:
-        return f"`{path}`" if BRACKETED.match(text) or text == path else f"{text} (`{path}`)"
+        return f"`{path}`" if BRACKETED.match(text) or text.strip("/") == path else f"{text} (`{path}`)"
     return f"[{text}]({os.path.relpath(page, PurePosixPath(uri).parent)}{anchor})"

@@ -34,6 +34,7 @@ class ChaiStore:
     started, and its tables are created, on demand; behind a URL the tables are
     someone's decision: call create_schema(). Safe with threads and fork().
 
+    :param path_or_url: a directory, which need not be there yet, or a ``postgresql://`` URL.
     :param timeout: seconds within which each call ends, retries included. (libpq
         gives a connection attempt two seconds at least.)
     :param max_connections: per process; a call that finds all in use waits its turn.
