@@ -66,6 +66,10 @@ var differences = []difference{
 	{"numbers in indexes", func(s *statement, ours, theirs outcome) bool {
 		return ours.code == "22003" && strings.Contains(ours.message, "cannot be stored in an indexed column")
 	}},
+	{"limits", func(s *statement, ours, theirs outcome) bool { return ours.code == "54000" }},
+	{"which of several errors", func(s *statement, ours, theirs outcome) bool {
+		return ours.code != "" && theirs.code != "" && (s.mutated || s.anyRow && later(ours) && later(theirs))
+	}},
 	{"same class", func(s *statement, ours, theirs outcome) bool {
 		return ours.code != "" && theirs.code != "" && ours.code[:2] == theirs.code[:2]
 	}},
@@ -76,6 +80,9 @@ var differences = []difference{
 		return s.setsKey && (ours.code == "23505" || theirs.code == "23505")
 	}},
 }
+
+// later says whether an error comes from a row, not from the statement.
+func later(o outcome) bool { return class(o, "22") || class(o, "23") || class(o, "21") }
 
 func class(o outcome, class string) bool { return strings.HasPrefix(o.code, class) }
 

@@ -31,6 +31,7 @@ type statement struct {
 	arbitrary bool // which rows come is not settled
 	fallible  bool // whether a condition fails depends on the rows that it is asked about, and in which order
 	untypical bool // holds a constant that PostgreSQL reads as NUMERIC
+	anyRow    bool // goes through rows in no settled order, and may fail at any
 	computes  bool // holds arithmetic or casts
 	setsKey   bool // whether two rows meet on one key depends on the order
 	otherDate bool // holds a timestamp in a notation that is not ISO 8601

@@ -44,7 +44,7 @@ func (g *generator) createTable() string {
 	}
 	switch {
 	case key == 1 || chance(g.r, 5):
-		parts = append(parts, pick(g.r, []string{"PRIMARY KEY (a)", "PRIMARY KEY (a)", "PRIMARY KEY (b)", "CONSTRAINT k PRIMARY KEY (a)", "PRIMARY KEY (a, b)", "PRIMARY KEY (nosuch)", "PRIMARY KEY (a, a)"}))
+		parts = append(parts, pick(g.r, []string{"PRIMARY KEY (a)", "PRIMARY KEY (a)", "PRIMARY KEY (b)", "PRIMARY KEY (a, b)", "PRIMARY KEY (nosuch)", "PRIMARY KEY (a, a)"}))
 	case chance(g.r, 5):
 		parts = append(parts, pick(g.r, []string{"UNIQUE (a)", "CHECK (a IS NOT NULL)", "FOREIGN KEY (a) REFERENCES t"}))
 	}

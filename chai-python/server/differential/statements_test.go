@@ -337,7 +337,7 @@ func (g *generator) assignments(conflict bool) string {
 }
 
 func (g *generator) update() string {
-	g.columns = true
+	g.columns, g.s.anyRow = true, true
 	return g.join("UPDATE", "t", "SET", g.assignments(false), g.where(), g.returning())
 }
 

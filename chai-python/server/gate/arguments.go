@@ -20,11 +20,6 @@ func bindArguments(types []Type, args []any) ([]any, error) {
 				values[i] = stored
 			}
 		}
-		if n, ok := v.(int64); ok && types[i] == Numeric {
-			v = decimalOf(n)
-			values = slices.Clone(values)
-			values[i] = v
-		}
 		if valueFamily(v) != types[i].family() {
 			return nil, pgerr.New(pgerr.DatatypeMismatch, "parameter $%d is of type %s but was given a %T", i+1, types[i].Name, v)
 		}

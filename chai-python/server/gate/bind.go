@@ -71,14 +71,9 @@ func (b *binder) expr(x syntax.Expr) (node, error) {
 	case *syntax.In:
 		return b.in(x)
 	case *syntax.Like:
-		op := "~~"
-		if x.AnyCase {
-			op = "~~*"
-		}
-		return b.like(op, [3]syntax.Expr{x.X, x.Pattern, x.Escape}, x.Not)
+		return b.like(x)
 	case *syntax.Distinct:
-		left, right, err := b.pair("=", x.X, x.Y)
-		return &distinct{left, right, x.Not}, err
+		return b.distinct(x)
 	case *syntax.Between:
 		return b.between(x)
 	}
@@ -141,6 +136,18 @@ func (b *binder) coerceOpen(n node, t Type, x syntax.Expr) (node, error) {
 		return &constant{v, t}, b.placed(err, x)
 	}
 	return n, nil
+}
+
+// distinct binds IS DISTINCT FROM, which beside NULL is IS NOT NULL.
+func (b *binder) distinct(x *syntax.Distinct) (node, error) {
+	for _, sides := range [][2]syntax.Expr{{x.Y, x.X}, {x.X, x.Y}} {
+		if l, ok := sides[0].(*syntax.Literal); ok && l.Kind == syntax.Null {
+			other, err := b.ofAnyType(sides[1])
+			return &isNull{other, !x.Not}, err
+		}
+	}
+	left, right, err := b.pair("=", x.X, x.Y)
+	return &distinct{left, right, x.Not}, err
 }
 
 // condition binds an expression that must be boolean; clause names it in the message.

@@ -234,19 +234,20 @@ func (b *binder) in(x *syntax.In) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	var fixed, varying inList
+	var fixed, varying, all inList
 	for _, item := range x.List {
 		n, err := b.expr(item)
 		if err != nil {
 			return nil, err
 		}
+		all.add(n, item)
 		if hasColumn(n) {
 			varying.add(n, item)
 		} else {
 			fixed.add(n, item)
 		}
 	}
-	n, err := b.inLists(left, x.X, &fixed, &varying)
+	n, err := b.inLists(left, x.X, &fixed, &varying, &all)
 	if err != nil || !x.Not {
 		return n, err
 	}
@@ -275,7 +276,7 @@ func hasColumn(n node) (found bool) {
 }
 
 // inLists compares with several values without columns at once, as one type; with all others one by one, each in its own.
-func (b *binder) inLists(left node, from syntax.Expr, fixed, varying *inList) (node, error) {
+func (b *binder) inLists(left node, from syntax.Expr, fixed, varying, all *inList) (node, error) {
 	either := &logical{or: true}
 	original := left
 	if common, ok := commonType(append([]node{left}, fixed.nodes...)); ok && len(fixed.nodes) > 1 {
@@ -291,7 +292,7 @@ func (b *binder) inLists(left node, from syntax.Expr, fixed, varying *inList) (n
 		}
 		either.terms = append(either.terms, &membership{left, fixed.nodes})
 	} else {
-		varying.nodes, varying.from = append(fixed.nodes, varying.nodes...), append(fixed.from, varying.from...)
+		varying = all
 	}
 	for i, n := range varying.nodes {
 		x, y, err := b.unify("=", b.another(original), n, from, varying.from[i])

@@ -174,6 +174,41 @@ func (d Decimal) groups() (list []uint16, weight int) {
 	return list, weight
 }
 
+// DecodeDecimal reads the protocol's binary format, see AppendBinary.
+func DecodeDecimal(raw []byte) (Decimal, error) {
+	const head, negative, size, highest = 8, 0x4000, 10_000, 9999
+	malformed := pgerr.New(pgerr.InvalidBinaryRepresentation, "incorrect binary data format: numeric of %d bytes", len(raw))
+	if len(raw) < head || len(raw) != head+2*int(binary.BigEndian.Uint16(raw)) {
+		return Decimal{}, malformed
+	}
+	count, weight := len(raw)/2-head/2, int(int16(binary.BigEndian.Uint16(raw[2:])))
+	sign, scale := binary.BigEndian.Uint16(raw[4:]), int(binary.BigEndian.Uint16(raw[6:]))
+	switch {
+	case sign != 0 && sign != negative:
+		return Decimal{}, pgerr.New(pgerr.FeatureNotSupported, "numeric NaN and infinity are not supported").WithHint("Use double precision.")
+	case count > decimalDigits || weight > decimalDigits || weight < -decimalDigits || scale > decimalDigits:
+		return Decimal{}, decimalTooLong()
+	}
+	n := new(big.Int)
+	for i := range count {
+		digit := binary.BigEndian.Uint16(raw[head+2*i:])
+		if digit > highest {
+			return Decimal{}, malformed
+		}
+		n.Add(n.Mul(n, big.NewInt(size)), big.NewInt(int64(digit)))
+	}
+	if sign == negative {
+		n.Neg(n)
+	}
+	behind := (count - 1 - weight) * 4 // digits behind the point
+	if behind < 0 {
+		n, behind = n.Mul(n, powerOfTen(-behind)), 0
+	}
+	d := Decimal{n, behind}.rescaled(scale)
+	_, err := d.checked()
+	return d, err
+}
+
 // AppendBinary adds the value in the protocol's binary format: how many digits of base 10,000, the first one's weight, the
 // sign, the scale, the digits.
 func (d Decimal) AppendBinary(dst []byte) []byte {

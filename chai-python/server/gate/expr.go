@@ -1,6 +1,9 @@
 package gate
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // node is a checked expression. Its value is nil for NULL, else a Go value of its type's family.
 type node interface {
@@ -102,17 +105,29 @@ func (n *comparison) eval(s *scope) (any, error) {
 // stands decides: the other one is not computed, and cannot fail.
 func operands(left, right node, s *scope) (x, y any, err error) {
 	x, err = left.eval(s)
-	if err == nil && x == nil && immutable(left) {
+	if err == nil && x == nil && alwaysNull(left, s) {
 		return nil, nil, nil
 	}
 	y, yErr := right.eval(s)
 	switch {
-	case err != nil && yErr == nil && y == nil && immutable(right):
+	case (err != nil || yErr != nil) && (alwaysNull(left, s) || alwaysNull(right, s)):
 		return nil, nil, nil
 	case err == nil:
 		err = yErr
 	}
 	return x, y, err
+}
+
+// alwaysNull says whether an expression is NULL for every row because a part of it is.
+func alwaysNull(n node, s *scope) bool {
+	switch n := n.(type) {
+	case *constant, *parameter:
+		v, err := n.eval(s)
+		return v == nil && err == nil
+	case *arithmetic, *comparison, *negative, *cast, *like, *escaped, *textFunction:
+		return slices.ContainsFunc(children(n), func(child node) bool { return alwaysNull(child, s) })
+	}
+	return false
 }
 
 func holds(op string, order int) bool {
@@ -273,10 +288,9 @@ func children(n node) []node {
 	case *distinct:
 		return []node{n.x, n.y}
 	case *like:
-		if n.escape == nil {
-			return []node{n.x, n.pattern}
-		}
-		return []node{n.x, n.pattern, n.escape}
+		return []node{n.x, n.pattern}
+	case *escaped:
+		return []node{n.pattern, n.escape}
 	case *negative:
 		return []node{n.x}
 	case *textFunction:

@@ -27,7 +27,7 @@ func hasFoldable(n node) (found bool) {
 
 func canFail(n node) bool {
 	switch n.(type) {
-	case *arithmetic, *negative, *cast, *like:
+	case *arithmetic, *negative, *cast, *like, *escaped:
 		return true
 	}
 	return false

@@ -8,42 +8,50 @@ import (
 	"chaisqld/pgerr"
 )
 
-// like is x LIKE pattern [ESCAPE escape] on text or bytea, and ILIKE on text.
+// like is x LIKE pattern on text or bytea, and ILIKE on text.
 type like struct {
-	x, pattern, escape node // escape may be nil
-	anyCase, negated   bool
+	x, pattern       node
+	anyCase, negated bool
 }
 
 func (n *like) typ() Type { return Bool }
 func (n *like) eval(s *scope) (any, error) {
-	var parts [3]string
-	for i, operand := range []node{n.x, n.pattern, n.escape} {
-		if operand == nil {
-			continue
-		}
-		v, err := operand.eval(s)
-		if err != nil || v == nil {
-			return nil, err
-		}
-		if b, ok := v.([]byte); ok {
-			parts[i] = string(b)
-		} else {
-			parts[i] = v.(string)
-		}
+	x, pattern, err := operands(n.x, n.pattern, s)
+	if err != nil || x == nil || pattern == nil {
+		return nil, err
+	}
+	text, wanted := asString(x), asString(pattern)
+	if n.anyCase {
+		text, wanted = lowerASCII(text), lowerASCII(wanted)
 	}
 	m := matcher{bytewise: n.x.typ() == Bytea}
-	text, pattern := parts[0], parts[1]
-	if n.escape != nil {
-		var err error
-		if pattern, err = m.withEscape(pattern, parts[2]); err != nil {
-			return nil, err
-		}
-	}
-	if n.anyCase {
-		text, pattern = lowerASCII(text), lowerASCII(pattern)
-	}
-	matched, err := m.match(text, pattern)
+	matched, err := m.match(text, wanted)
 	return (matched == matches) != n.negated, err
+}
+
+// asString takes the value of a text or a bytea.
+func asString(v any) string {
+	if b, ok := v.([]byte); ok {
+		return string(b)
+	}
+	return v.(string)
+}
+
+// escaped is a pattern with another escape character than the backslash.
+type escaped struct{ pattern, escape node }
+
+func (n *escaped) typ() Type { return n.pattern.typ() }
+func (n *escaped) eval(s *scope) (any, error) {
+	pattern, escape, err := operands(n.pattern, n.escape, s)
+	if err != nil || pattern == nil || escape == nil {
+		return nil, err
+	}
+	m := matcher{bytewise: n.typ() == Bytea}
+	text, err := m.withEscape(asString(pattern), asString(escape))
+	if m.bytewise {
+		return []byte(text), err
+	}
+	return text, err
 }
 
 // matcher compares a text with a pattern, where % is any text, _ one character, and a backslash takes away the meaning.
@@ -64,10 +72,8 @@ const (
 	tooShort
 )
 
-const (
-	invalidEscapeCharacter = "22019"
-	invalidEscapeSequence  = "22025"
-)
+// invalidEscapeSequence is SQLSTATE 22025.
+const invalidEscapeSequence = "22025"
 
 func (m *matcher) match(text, pattern string) (verdict, error) {
 	for text != "" && pattern != "" {
@@ -149,7 +155,7 @@ func (m *matcher) withEscape(pattern, escape string) (string, error) {
 		return strings.ReplaceAll(pattern, `\`, `\\`), nil
 	}
 	if m.afterCharacter(escape) != "" {
-		return "", pgerr.New(invalidEscapeCharacter, "invalid escape string").WithHint("Escape string must be empty or one character.")
+		return "", pgerr.New(invalidEscapeSequence, "invalid escape string").WithHint("Escape string must be empty or one character.")
 	}
 	if escape == `\` {
 		return pattern, nil
@@ -173,36 +179,37 @@ func (m *matcher) withEscape(pattern, escape string) (string, error) {
 }
 
 // like binds LIKE and ILIKE.
-func (b *binder) like(op string, from [3]syntax.Expr, negated bool) (node, error) {
-	n := &like{anyCase: op == "~~*", negated: negated}
-	x, err := b.expr(from[0])
-	if err != nil {
-		return nil, err
+func (b *binder) like(x *syntax.Like) (node, error) {
+	op, from := "~~", []syntax.Expr{x.X, x.Pattern}
+	if x.AnyCase {
+		op = "~~*"
 	}
-	pattern, err := b.expr(from[1])
-	if err != nil {
-		return nil, err
+	if x.Escape != nil {
+		from = append(from, x.Escape)
 	}
-	of := Text
-	if !n.anyCase && (x.typ() == Bytea || x.typ().family() == openFamily && pattern.typ() == Bytea) {
-		of = Bytea
-	}
-	for i, operand := range []*node{&n.x, &n.pattern, &n.escape} {
-		if from[i] == nil {
-			continue
-		}
-		*operand = []node{x, pattern, nil}[i]
-		if *operand == nil {
-			if *operand, err = b.expr(from[i]); err != nil {
-				return nil, err
-			}
-		}
-		if *operand, err = b.coerceOpen(*operand, of, from[i]); err != nil {
+	list := make([]node, len(from))
+	for i := range from {
+		var err error
+		if list[i], err = b.expr(from[i]); err != nil {
 			return nil, err
 		}
-		if (*operand).typ().family() != of.family() {
-			return nil, b.noOperator(op, x.typ(), pattern.typ(), from[0])
+	}
+	of := Text
+	if first, second := list[0].typ(), list[1].typ(); !x.AnyCase && (first == Bytea || first.family() == openFamily && second == Bytea) {
+		of = Bytea
+	}
+	for i := range list {
+		var err error
+		if list[i], err = b.coerceOpen(list[i], of, from[i]); err != nil {
+			return nil, err
 		}
+		if list[i].typ().family() != of.family() {
+			return nil, b.noOperator(op, list[0].typ(), list[1].typ(), x)
+		}
+	}
+	n := &like{x: list[0], pattern: list[1], anyCase: x.AnyCase, negated: x.Not}
+	if x.Escape != nil {
+		n.pattern = &escaped{list[1], list[2]}
 	}
 	return n, nil
 }

@@ -68,7 +68,7 @@ func (p *selectPlan) aggregated(x *execution, skip int64) ([][]any, error) {
 }
 
 func (p *selectPlan) aggregateValues(x *execution) ([]any, error) {
-	if a := p.aggregates[0]; len(p.aggregates) == 1 && a.name == "count" && a.x == nil {
+	if a := p.aggregates[0]; p.scan != nil && len(p.aggregates) == 1 && a.name == "count" && a.x == nil {
 		n, counted, err := p.scan.count(x)
 		if counted || err != nil {
 			return []any{n}, err
@@ -80,9 +80,9 @@ func (p *selectPlan) aggregateValues(x *execution) ([]any, error) {
 			values[i] = int64(0)
 		}
 	}
-	first := p.extreme() != nil && p.scan.path.column == p.extreme().x.(*column).place && !p.scan.path.byKey()
+	first := p.scan != nil && p.extreme() != nil && p.scan.path.column == p.extreme().x.(*column).place && !p.scan.path.byKey()
 	inner := *x
-	err := p.scan.run(x, func(row []any) error {
+	err := p.each(x, func(row []any) error {
 		inner.scope.row = row
 		for i, a := range p.aggregates {
 			v, err := a.step(values[i], &inner.scope)
@@ -97,6 +97,17 @@ func (p *selectPlan) aggregateValues(x *execution) ([]any, error) {
 		return nil
 	})
 	return values, err
+}
+
+// each hands on the rows that meet the condition; without FROM there is one, of no columns.
+func (p *selectPlan) each(x *execution, emit func(row []any) error) error {
+	if p.scan != nil {
+		return p.scan.run(x, emit)
+	}
+	if ok, err := isTrue(p.condition, &x.scope); err != nil || !ok {
+		return err
+	}
+	return emit(nil)
 }
 
 // step adds one row to an aggregate's value.

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"slices"
 
 	"chaisqld/engine"
 	"chaisqld/gate/syntax"
@@ -18,6 +19,7 @@ type insertPlan struct {
 	where     node
 	returning []outputItem
 	folded    []node
+	unmatched error // ON CONFLICT names columns that are not the key, which PostgreSQL notices when it runs
 }
 
 func (b *binder) insertPlan(s *syntax.Insert) (*insertPlan, error) {
@@ -163,8 +165,13 @@ func (b *binder) conflict(p *insertPlan, c *syntax.Conflict) error {
 	if c.Update && c.Target == nil {
 		return b.fail(c.At, pgerr.SyntaxError, "ON CONFLICT DO UPDATE requires inference specification or constraint name")
 	}
-	if c.Target != nil && (len(c.Target) != 1 || c.Target[0].Text != t.Columns[t.key].Name) {
-		return b.fail(c.At, "42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification").
+	for _, name := range c.Target {
+		if _, known := t.places[name.Text]; !known {
+			return b.fail(name.At, pgerr.UndefinedColumn, "column \"%s\" does not exist", name.Text)
+		}
+	}
+	if c.Target != nil && slices.ContainsFunc(c.Target, func(name syntax.Name) bool { return name.Text != t.Columns[t.key].Name }) {
+		p.unmatched = b.fail(c.At, "42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification").
 			WithHint(fmt.Sprintf("The key of \"%s\" is (%s).", t.Name, t.Columns[t.key].Name))
 	}
 	key := &comparison{"=", &column{t.key, t.types[t.key]}, &excluded{t.key, t.types[t.key]}}
@@ -203,6 +210,9 @@ func (p *insertPlan) execute(x *execution) (*Result, error) {
 	}
 	if err := x.fold(p.folded); err != nil {
 		return nil, err
+	}
+	if p.unmatched != nil {
+		return nil, p.unmatched
 	}
 	result, count := &Result{}, 0
 	touched := map[any]bool{}
@@ -267,12 +277,12 @@ func (p *insertPlan) put(x *execution, w engine.Writer, proposed []any, touched 
 		return nil, pgerr.New(pgerr.CardinalityViolation, "ON CONFLICT DO UPDATE command cannot affect row a second time").
 			WithHint("Ensure that no rows proposed for insertion within the same command have the same key.")
 	}
-	touched[key] = true
 	inner := *x
 	inner.scope.row, inner.scope.proposed = existing, proposed
 	if ok, err := isTrue(p.where, &inner.scope); err != nil || !ok {
 		return nil, err
 	}
+	touched[key] = true
 	return p.update.apply(&inner, w)
 }
 

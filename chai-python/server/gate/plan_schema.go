@@ -120,7 +120,7 @@ func (b *binder) defaultText(c syntax.ColumnDef, t Type) (string, error) {
 	if n, err = b.coerceOpen(n, t, c.Default); err != nil {
 		return "", err
 	}
-	if f := n.typ().family(); f == t.family() || f.numeric() && t.family().numeric() {
+	if f := n.typ().family(); f == t.family() || t.family() == textFamily || f.numeric() && t.family().numeric() {
 		if n, err = b.castNode(n, t, c.Default); err != nil {
 			return "", err
 		}
@@ -180,6 +180,11 @@ func relationExists(c *engine.Catalogue, name string) bool {
 	return c.Table(name) != nil || c.Index(name) != nil
 }
 
+// isRelation looks for a name as it is written; relationExists asks whether Chai, which does not mind the case, would find one.
+func isRelation(c *engine.Catalogue, name string) bool {
+	return name == lower(name) && relationExists(c, name)
+}
+
 // wrongObjectType is SQLSTATE 42809.
 const wrongObjectType = "42809"
 
@@ -205,7 +210,7 @@ func (p *dropPlan) execute(x *execution) (*Result, error) {
 			if err := w.Define(sentence); err != nil {
 				return nil, err
 			}
-		case relationExists(w.Catalogue(), name.Text):
+		case isRelation(w.Catalogue(), name.Text):
 			return nil, p.binder.fail(name.At, wrongObjectType, "\"%s\" is not %s", name.Text, map[bool]string{true: "an index", false: "a table"}[p.drop.Index])
 		case p.drop.IfExists:
 			notices = append(notices, fmt.Sprintf("%s \"%s\" does not exist, skipping", kind, name.Text))
@@ -223,7 +228,9 @@ func (p *dropPlan) execute(x *execution) (*Result, error) {
 
 func (p *dropPlan) sentence(c *engine.Catalogue, name string) (sentence, kind string, found bool) {
 	if p.drop.Index {
-		return "DROP INDEX " + quote(name), "index", c.Index(name) != nil
+		i := c.Index(name)
+		return "DROP INDEX " + quote(name), "index", i != nil && i.Name == name
 	}
-	return "DROP TABLE " + quote(name), "table", c.Table(name) != nil
+	t := c.Table(name)
+	return "DROP TABLE " + quote(name), "table", t != nil && t.Name == name
 }

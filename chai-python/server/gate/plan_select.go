@@ -26,7 +26,7 @@ func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
 	}
 	p := &selectPlan{}
 	var err error
-	b.aggregates = s.Table != nil
+	b.aggregates = true
 	if p.items, err = b.output(s.Items); err != nil {
 		return nil, err
 	}
@@ -87,7 +87,11 @@ func and(condition, more node) node {
 
 // limitClauses binds LIMIT and OFFSET, which are bigint.
 func (b *binder) limitClauses(p *selectPlan, s *syntax.Select) error {
-	for clause, x := range map[string]syntax.Expr{"LIMIT": s.Limit, "OFFSET": s.Offset} {
+	for _, clause := range []string{"OFFSET", "LIMIT"} {
+		x := s.Limit
+		if clause == "OFFSET" {
+			x = s.Offset
+		}
 		if x == nil {
 			continue
 		}
@@ -164,10 +168,10 @@ func (p *selectPlan) rows(x *execution) ([][]any, error) {
 		return nil, err
 	}
 	switch {
-	case p.scan == nil:
-		return p.single(x, skip)
 	case p.aggregates != nil:
 		return p.aggregated(x, skip)
+	case p.scan == nil:
+		return p.single(x, skip)
 	case p.scan.byOneKey():
 		return p.found(x, skip)
 	case p.served:

@@ -137,7 +137,6 @@ func TestPrepareFailures(t *testing.T) {
 		{`INSERT INTO t (k) VALUES (k)`, pgerr.UndefinedColumn, `column "k" does not exist`, 27},
 		{`INSERT INTO t (y) VALUES (5)`, pgerr.DatatypeMismatch, `column "y" is of type bytea but expression is of type integer`, 27},
 		{`INSERT INTO t (y) VALUES ('\x0')`, pgerr.InvalidParameterValue, `invalid hexadecimal data for type bytea`, 27},
-		{`INSERT INTO t (k) VALUES ('a') ON CONFLICT (i) DO NOTHING`, "42P10", `there is no unique or exclusion constraint matching the ON CONFLICT specification`, 32},
 		{`INSERT INTO t (k) VALUES ('a') RETURNING excluded.k`, pgerr.UndefinedTable, `missing FROM-clause entry for table "excluded"`, 42},
 		{`UPDATE t SET nosuch = 1`, pgerr.UndefinedColumn, `column "nosuch" of relation "t" does not exist`, 14},
 		{`UPDATE t SET i = 1, i = 2`, pgerr.SyntaxError, `multiple assignments to same column "i"`, 21},

@@ -16,9 +16,11 @@ import (
 // Parameters as the gate takes them, from both of the protocol's formats, as
 // PostgreSQL's input functions read them.
 
-// numeric is understood as far as it is a whole number: clients send integers
-// of any size as one.
-var numeric = gate.Type{OID: 1700, Size: -1, Name: "numeric"}
+// numeric is a parameter that the client declares as one. It is understood as
+// far as it is a whole number, and taken for a bigint: clients send integers
+// as one, and keys should be found by them. What the server itself finds to be
+// numeric is gate.Numeric, of any value.
+var numeric = gate.Type{OID: 1700, Size: -1, Name: "numeric, declared"}
 
 // declaredTypes replaces numeric, which the gate does not know, by bigint.
 func declaredTypes(oids []uint32) (declared []uint32, wasNumeric []bool) {
@@ -95,6 +97,8 @@ func decodeBinary(t gate.Type, raw []byte) (any, error) {
 		return math.Float64frombits(binary.BigEndian.Uint64(raw)), nil
 	case gate.Timestamp, gate.Timestamptz:
 		return decodeBinaryTimestamp(t, int64(binary.BigEndian.Uint64(raw)))
+	case gate.Numeric:
+		return gate.DecodeDecimal(raw)
 	case numeric:
 		return decodeNumericBinary(raw)
 	}

@@ -160,16 +160,19 @@ func (p *parser) item() Item {
 	if p.peekAt(1).is(".") && p.peekAt(2).is("*") {
 		n := p.name()
 		p.next += 2
+		p.outputName() // names nothing
 		return Item{Star: n.Text, At: t.at}
 	}
-	item := Item{Expr: p.expr(), At: t.at}
-	switch next := p.peek(); {
-	case p.accept("as"):
-		item.Alias = p.label().Text
-	case next.kind == quoted, next.kind == word && !onlyAfterAs[next.value]:
-		item.Alias = p.label().Text
+	return Item{Expr: p.expr(), Alias: p.outputName(), At: t.at}
+}
+
+// outputName takes the name of an output column, "" if there is none.
+func (p *parser) outputName() string {
+	next := p.peek()
+	if p.accept("as") || next.kind == quoted || next.kind == word && !onlyAfterAs[next.value] {
+		return p.label().Text
 	}
-	return item
+	return ""
 }
 
 func (p *parser) from() *Table {
@@ -194,6 +197,7 @@ func (p *parser) withAlias(name Name) Table {
 	if t := p.peek(); t.is("(") {
 		p.unsupported(t.at, "a function in FROM", "Name one table.")
 	}
+	p.accept("*") // with the tables that inherit it: there are none
 	if p.accept("as") {
 		table.Alias = p.name().Text
 	} else if t := p.peek(); t.kind == quoted || t.kind == word && !reserved[t.value] && t.value != "set" {

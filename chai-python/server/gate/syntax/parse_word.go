@@ -1,5 +1,7 @@
 package syntax
 
+import "chaisqld/pgerr"
+
 // Expressions that begin with a word: constants, functions, casts and columns.
 
 var keywordFunctions = wordSet(`current_timestamp localtimestamp current_user session_user user current_catalog current_schema
@@ -106,6 +108,9 @@ func (p *parser) columnOrCall() Expr {
 		return p.call(second)
 	}
 	if p.accept(".") { // schema.table.column
+		if first.Text != "public" {
+			panic(failure{pgerr.New(pgerr.UndefinedTable, "missing FROM-clause entry for table \"%s\"", second.Text).At(position(p.source, first.At))})
+		}
 		third := p.label()
 		return &Column{at(first.At), second.Text, third.Text}
 	}
