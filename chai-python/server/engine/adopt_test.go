@@ -10,42 +10,19 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"chaisqld/internal/chaistore"
+
 	"github.com/cockroachdb/pebble/v2"
 )
 
-var builtIn string
-
-// chaistore builds the Go program that knows nothing of chaisqld.
-var chaistore = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "chaistore")
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "chaistore")
-	out, err := exec.Command("go", "build", "-o", program, "./testdata/chaistore").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	builtIn = dir
-	return program, nil
-})
-
-// removeChaistore is for TestMain.
-func removeChaistore() {
-	if builtIn != "" {
-		_ = os.RemoveAll(builtIn)
-	}
-}
-
 func chaistoreCommand(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	program, err := chaistore()
+	program, err := chaistore.Program()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"chaisqld/internal/chaistore"
+
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -38,7 +40,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	code := m.Run()
-	removeChaistore()
+	chaistore.Remove()
 	os.Exit(code)
 }
 

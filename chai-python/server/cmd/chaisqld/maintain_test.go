@@ -8,34 +8,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"chaisqld/engine"
+	"chaisqld/internal/chaistore"
 )
-
-var builtIn string
-
-// chaistore builds the program once.
-var chaistore = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "chaistore")
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "chaistore")
-	out, err := exec.Command("go", "build", "-o", program, "../../engine/testdata/chaistore").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	builtIn = dir
-	return program, nil
-})
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if builtIn != "" {
-		_ = os.RemoveAll(builtIn)
-	}
+	chaistore.Remove()
 	os.Exit(code)
 }
 
@@ -44,7 +25,7 @@ func TestMain(m *testing.M) {
 func goDirectory(t *testing.T) string {
 	t.Helper()
 	db := filepath.Join(shortDir(t), "db")
-	program, err := chaistore()
+	program, err := chaistore.Program()
 	if err != nil {
 		t.Fatal(err)
 	}
