@@ -30,7 +30,7 @@ export GOWORK := off
 export GOFLAGS := -mod=readonly -buildvcs=false
 
 .DELETE_ON_ERROR:
-.PHONY: help demo docs test test-python test-server soak fuzz wheels venv lint lint-python lint-server clean
+.PHONY: help demo docs test test-python test-server soak fuzz wheels differential venv lint lint-python lint-server clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -82,6 +82,12 @@ fuzz: $(READY) ## throw made-up input at the server, MINUTES=10 for each target 
 
 wheels: $(RELEASE_READY) ## build, check and install the sdists and wheels for every platform, from the last commit
 	@$(BIN)/python -m release --go "$$(cat $(GO_CHOICE))" --out dist
+
+differential: STATEMENTS ?= 100000
+differential: SEED ?= $(shell date +%s)
+differential: $(READY) ## compare STATEMENTS=100000 with PostgreSQL 15 (SEED=… repeats a run)
+	@go=$$(cat $(GO_CHOICE)) && cd $(SERVER) && \
+	"$$go" test -count=1 -timeout 2h -v -run StatementsAgree ./differential -args -statements $(STATEMENTS) -seed $(SEED)
 
 venv: $(READY) ## make .venv and build the server, which the others do when needed
 	@echo "$(VENV) is ready"

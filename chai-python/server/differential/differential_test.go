@@ -24,7 +24,7 @@ const perTable = 80
 
 // acceptedShare is the least share of statements, in percent, that both servers must have carried out, or refused with one
 // SQLSTATE: a comparison of refusals would show nothing.
-const acceptedShare = 80
+const acceptedShare = 85
 
 // run is a comparison under way.
 type comparison struct {

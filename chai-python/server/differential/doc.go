@@ -10,4 +10,5 @@
 //	go test ./differential                                              a few seconds
 //	go test -v ./differential -args -statements 100000 -seed 7          as many as one likes
 //	go test -v ./differential -args -statements 1 -seed 1234            the one table that a failure named
+//	go test -v ./differential -args -differences                        show the differences that may be
 package differential
