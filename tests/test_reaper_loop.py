@@ -1,6 +1,8 @@
 """The reaper's loop under a clock that the test moves: batches, pace, stop, backoff, reports."""
 
+import gc
 import logging
+import tracemalloc
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -281,3 +283,25 @@ def test_impossible_options_are_refused_with_their_value(clock: Clock, options: 
     ((name, value),) = options.items()
     with pytest.raises(ValueError, match=f"{name} is {value}"):
         make(Backlog(clock, 0), **options)
+
+
+def test_runs_leave_no_memory_behind(clock: Clock) -> None:
+    store = Backlog(clock, expired=0)
+    reaper, stop = make(store)
+
+    def runs(count: int) -> int:
+        for _ in range(count):
+            store.expired = 5
+            reaper.run_once()
+            store.limits.clear()
+            store.runs.clear()
+            stop.waits.clear()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        grown = -runs(50) + runs(1000)
+    finally:
+        tracemalloc.stop()
+    assert grown < 8 * 1000, "bytes: whatever a run keeps is more"
