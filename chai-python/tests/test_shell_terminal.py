@@ -160,6 +160,14 @@ def test_ctrl_c_drops_what_is_typed_and_cancels_what_runs(
     person.leaves()
 
 
+def test_tab_completes_names(served: psycopg.Connection[Any], sit_down: Callable[[], Person]) -> None:
+    person = sit_down()
+    person.types("sel\t bod\t fr\t note\t where id = 7;\r")
+    person.sees(" body\n")
+    person.sees(" note 7\n(1 row)\n")
+    person.leaves()
+
+
 def test_the_shell_outlives_its_server(
     directory: Path, sit_down: Callable[[], Person], pid_of: Callable[[psycopg.Connection[Any]], int]
 ) -> None:

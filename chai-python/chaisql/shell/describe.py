@@ -9,6 +9,9 @@ from chaisql.shell.table import draw, printable
 _TABLES: LiteralString = """
     SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY table_name
 """
+_NAMES: LiteralString = """
+    SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'
+"""
 _COLUMNS: LiteralString = """
     SELECT column_name, data_type, is_nullable, column_default FROM information_schema.columns
     WHERE table_schema = 'public' AND table_name = %s ORDER BY ordinal_position
@@ -22,6 +25,11 @@ _INDEXES: LiteralString = """
 def tables(connection: Connection) -> list[str]:
     """The names of the tables."""
     return [name for (name,) in connection.execute(_TABLES)]
+
+
+def names(connection: Connection) -> set[str]:
+    """Of the tables and their columns."""
+    return {name for row in connection.execute(_NAMES) for name in row}
 
 
 def describe_tables(connection: Connection) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TextIO
 import psycopg
 
 from chaisql.dial import Connection
-from chaisql.shell.describe import describe_table, describe_tables
+from chaisql.shell.describe import describe_table, describe_tables, names
 from chaisql.shell.table import draw, printable
 
 HELP = """\
@@ -62,6 +62,15 @@ class Interpreter:
         if self._connection is None or self._connection.closed:
             return psycopg.pq.TransactionStatus.IDLE
         return self._connection.info.transaction_status
+
+    def names(self) -> set[str]:
+        """Of tables and columns; none while a transaction is under way, which is not ours to touch."""
+        if self._connection is None or self.status is not psycopg.pq.TransactionStatus.IDLE:
+            return set()
+        try:
+            return set() if self._connection.closed else names(self._connection)
+        except psycopg.Error:
+            return set()
 
     def execute(self, statement: str) -> bool:
         """Run one statement; False if it failed, of which the person has been told."""

@@ -10,14 +10,22 @@ import psycopg
 try:
     from prompt_toolkit import PromptSession, print_formatted_text
     from prompt_toolkit.application.current import get_app
+    from prompt_toolkit.completion import WordCompleter
     from prompt_toolkit.filters import Condition
     from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+    from prompt_toolkit.shortcuts import CompleteStyle
 except ImportError as missing:  # the extra is not installed
     raise ImportError("prompt_toolkit") from missing
 
 from chaisql.shell.interpreter import Interpreter, Leave
 from chaisql.shell.statements import split
 
+# What Tab completes, besides the names of tables and columns.
+_KEYWORDS = """
+    AND BEGIN BETWEEN BIGINT BOOLEAN BYTEA COMMIT CONFLICT CREATE DEFAULT DELETE DOUBLE DROP EXISTS FROM INDEX
+    INSERT INTEGER INTO LIMIT NOTHING NULL OFFSET ORDER PRECISION PRIMARY RETURNING ROLLBACK SELECT SHOW TABLE
+    TEXT TIMESTAMP UPDATE VALUES WHERE
+"""
 _MARKS = {
     psycopg.pq.TransactionStatus.INTRANS: "*",
     psycopg.pq.TransactionStatus.INERROR: "!",
@@ -30,11 +38,16 @@ def converse(interpreter: Interpreter, *, name: str, history: Path | None) -> No
     :param name: what the prompt begins with.
     :param history: a file that keeps what was typed, for its owner alone; None keeps nothing.
     """
+    known: set[str] = set()
     session: PromptSession[str] = PromptSession(
         history=_open_history(history),
         multiline=Condition(lambda: not complete(get_app().current_buffer.text)),
+        completer=WordCompleter(lambda: [*sorted(known), *_KEYWORDS.split()], ignore_case=True),
+        complete_while_typing=False,
+        complete_style=CompleteStyle.READLINE_LIKE,
     )
     while True:
+        known = interpreter.names() or known
         try:
             text = session.prompt(_prompt(interpreter, name), prompt_continuation=_continuation(name))
         except KeyboardInterrupt:  # drops what was typed
