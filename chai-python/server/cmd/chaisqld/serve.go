@@ -52,7 +52,7 @@ func serve(ctx context.Context, f *serveFlags, stderr io.Writer) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	db, err := engine.Open(ctx, f.limitEngine(engine.Options{Dir: f.Dir, MustExist: f.MustExist, Log: s.log}))
+	db, err := openEngine(ctx, f.limitEngine(engine.Options{Dir: f.Dir, MustExist: f.MustExist, Log: s.log}))
 	if err != nil && ctx.Err() != nil {
 		return nil // told to stop while it waited for the lock
 	}
