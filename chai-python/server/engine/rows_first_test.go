@@ -145,14 +145,43 @@ func TestLargeNumbersOfEqualExpiriesGoInBoundedBatches(t *testing.T) {
 		})
 	}
 	statements := countStatements(t, e)
-	for range rows / page {
+	live := epoch.Add(time.Hour)
+	mustWrite(t, e, insertSession("live", live))
+	for n := range rows / page {
 		mustSweep(t, e, epoch.Add(time.Microsecond), page, page)
+		// Everybody else's turn comes after each batch, whatever is left.
+		mustWrite(t, e, func(w Writer) error {
+			live = live.Add(time.Minute)
+			return w.Update(w.Catalogue().Table("sessions"), "live", []int{2}, []any{live})
+		})
+		if left := rows - (n+1)*page; n%20 == 0 {
+			if got := firstOf(t, e, epoch.Add(time.Microsecond), 100); got != min(left, 100) {
+				t.Fatalf("a page of what is left has %d rows, want %d", got, min(left, 100))
+			}
+		}
 	}
 	mustSweep(t, e, epoch.Add(time.Microsecond), page, 0)
-	if n := count(t, e); n != 0 || *statements != 0 {
+	if n := count(t, e); n != 1 || *statements != 0 {
 		t.Errorf("%d rows are left, and Chai parsed %d statements", n, *statements)
 	}
 	mustBeWhole(t, e)
+}
+
+// firstOf counts what a reader gets of the first rows along the expiry.
+func firstOf(t *testing.T, e *Engine, below time.Time, limit int) (n int) {
+	t.Helper()
+	err := e.Read(background, func(r Reader) error {
+		return r.Query(`SELECT token, expiry FROM sessions WHERE expiry < $1 ORDER BY expiry`, []any{below}, func(values []any) error {
+			if n++; n == limit {
+				return Stop
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // A stray entry, left by an older server, must not take a live session with it.
