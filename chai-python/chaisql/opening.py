@@ -14,5 +14,5 @@ from psycopg import waiting
 
 def open_connection(conninfo: str = "", **options: Any) -> psycopg.Connection[Any]:
     """What `psycopg.connect` does, waiting as the standard library waits now."""
-    vars(waiting)["DefaultSelector"] = selectors.DefaultSelector
+    waiting.__dict__["DefaultSelector"] = selectors.DefaultSelector
     return psycopg.connect(conninfo, **options)
