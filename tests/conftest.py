@@ -178,6 +178,12 @@ def make_site(memory: MemoryStore, clock: Clock) -> Callable[..., Site]:
 
 
 @pytest.fixture
+def make_real_site() -> Callable[..., Site]:
+    """A Site with the given store and middleware options, in real time."""
+    return Site
+
+
+@pytest.fixture
 def site(make_site: Callable[..., Site]) -> Site:
     return make_site()
 

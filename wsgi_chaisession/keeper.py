@@ -255,7 +255,7 @@ class SessionKeeper:
     def _decode(self, key: str, data: bytes) -> Payload | None:
         try:
             return Payload.from_dict(self._codec.loads(data))
-        except (DecodeError, ValueError) as error:
+        except (DecodeError, ValueError, TypeError) as error:
             self.counters["undecodable"] += 1
             logger.warning("session %s cannot be read and is ignored: %s", tokens.label(key), error)
             return None
