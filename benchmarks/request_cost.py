@@ -2,20 +2,22 @@
 
 Run `python -m benchmarks.request_cost`, or with `--quick` to see that everything works.
 
-Requests are calls of the WSGI application in this process, so that no HTTP server's time is in them. Two
-differences matter: a request that touches no session over the bare application, and one that reads over the
-store's own find. The peers are measured as their users have them: Beaker's middleware over files, Flask
-with and without Flask-Session over files, Django's session load from SQLite. One that is not installed is
-left out, and said so.
+Requests are calls of the WSGI application in this process, so that no HTTP server's time is in them. Each
+contender is its application with sessions less the same application without. Two figures matter here: what a
+request pays that touches no session, and what one that reads pays beyond the store's own find. The peers are
+measured as their users have them: Beaker's middleware over files, Flask-Session over Redis, Django's sessions
+in SQLite. One that is not installed is left out, and said so.
 """
 
 import contextlib
 import importlib
+import io
 import json
 import random
 import statistics
 import tempfile
 import time
+import types
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,17 +25,23 @@ from typing import Any
 
 import click
 
+from benchmarks import servers
 from wsgi_chaisession import ChaiStore, SessionMiddleware, tokens
 
 Call = Callable[[], object]
 
+EMPTY = io.BytesIO()
 BARE, UNTOUCHED, FIND, READ = "bare app", "untouched session", "store.find alone", "session read"
-# What is reported: the first minus the second, in the same round.
+BEAKER, FLASK, DJANGO = "Beaker, files", "Flask-Session, Redis", "Django, SQLite"
+FLASK_BARE, DJANGO_BARE = "Flask without a session", "Django without a session"
+# What is reported: the first less the others, in the same round.
 DIFFERENCES = (
     (UNTOUCHED, BARE),
-    (READ, FIND),
-    ("Beaker, files", BARE),
-    ("Flask-Session, files", "Flask without a session"),
+    (READ, BARE),
+    (READ, BARE, FIND),
+    (BEAKER, BARE),
+    (FLASK, FLASK_BARE),
+    (DJANGO, DJANGO_BARE),
 )
 
 
@@ -67,6 +75,7 @@ def request(app: Any, cookie: str | None = None) -> tuple[str | None, bytes]:
         "SERVER_PROTOCOL": "HTTP/1.1",
         "HTTP_HOST": "localhost",
         "wsgi.url_scheme": "http",
+        "wsgi.input": EMPTY,
     }
     if cookie:
         environ["HTTP_COOKIE"] = cookie
@@ -130,20 +139,18 @@ def ours(store: ChaiStore) -> Iterator[Contender]:
     yield Contender(READ, reading(app))
 
 
-def beaker(folder: Path) -> Iterator[Contender]:
+def beaker(folder: Path, started: contextlib.ExitStack) -> Iterator[Contender]:  # noqa: ARG001 - all alike
     middleware = importlib.import_module("beaker.middleware").SessionMiddleware
     options = {"session.type": "file", "session.data_dir": str(folder), "session.data_serializer": "json"}
-    yield Contender("Beaker, files", reading(middleware(session_app("beaker.session"), options)))
+    yield Contender(BEAKER, reading(middleware(session_app("beaker.session"), options)))
 
 
-def flask_session(folder: Path) -> Iterator[Contender]:
+def flask_session(folder: Path, started: contextlib.ExitStack) -> Iterator[Contender]:
     flask = importlib.import_module("flask")
     sessions = importlib.import_module("flask_session")
-    cache = importlib.import_module("cachelib.file").FileSystemCache(str(folder))
+    redis = importlib.import_module("redis")
     plain, app = flask.Flask("plain"), flask.Flask("sessions")
     plain.add_url_rule("/", view_func=lambda: "1")
-    app.config.update(SESSION_TYPE="cachelib", SESSION_CACHELIB=cache)
-    sessions.Session(app)
 
     def view() -> str:
         if "n" in flask.session:
@@ -152,42 +159,64 @@ def flask_session(folder: Path) -> Iterator[Contender]:
         return "1"
 
     app.add_url_rule("/", view_func=view)
-    yield Contender("Flask without a session", lambda: request(plain))
-    yield Contender("Flask-Session, files", reading(app))
+    server = started.enter_context(servers.redis_server(folder))
+    client = redis.Redis(unix_socket_path=str(server.socket))
+    app.config.update(SESSION_TYPE="redis", SESSION_REDIS=client, SESSION_REFRESH_EACH_REQUEST=False)
+    sessions.Session(app)
+    yield Contender(FLASK_BARE, lambda: request(plain))
+    yield Contender(FLASK, reading(app))
 
 
-def django(folder: Path) -> Iterator[Contender]:
+def django(folder: Path, started: contextlib.ExitStack) -> Iterator[Contender]:  # noqa: ARG001 - as above
     conf = importlib.import_module("django.conf").settings
+    http = importlib.import_module("django.http")
+    urls = types.ModuleType("urls")
     databases = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "db.sqlite3")}}
     conf.configure(
-        SECRET_KEY="x" * 50, DATABASES=databases, INSTALLED_APPS=["django.contrib.sessions"], USE_TZ=True
+        SECRET_KEY="x" * 50,
+        ALLOWED_HOSTS=["*"],
+        DATABASES=databases,
+        INSTALLED_APPS=["django.contrib.sessions"],
+        MIDDLEWARE=[],
+        ROOT_URLCONF=urls,
+        USE_TZ=True,
     )
     importlib.import_module("django").setup()
     importlib.import_module("django.core.management").call_command("migrate", verbosity=0)
-    store = importlib.import_module("django.contrib.sessions.backends.db").SessionStore
-    made = store()
-    made["n"] = 1
-    made.create()
+    handler = importlib.import_module("django.core.handlers.wsgi").WSGIHandler
 
-    yield Contender("Django's load, SQLite", lambda: store(made.session_key)["n"])
+    def view(request: Any) -> Any:
+        if not hasattr(request, "session"):
+            return http.HttpResponse("1")
+        if "n" in request.session:
+            return http.HttpResponse(str(request.session["n"] + 1))
+        request.session["n"] = 1
+        return http.HttpResponse("1")
+
+    urls.__dict__["urlpatterns"] = [importlib.import_module("django.urls").path("", view)]
+    plain = handler()
+    conf.MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware"]
+    yield Contender(DJANGO_BARE, lambda: request(plain))
+    yield Contender(DJANGO, reading(handler()))
 
 
-def contenders(folder: Path, store: ChaiStore) -> Iterator[Contender]:
+def contenders(folder: Path, store: ChaiStore, started: contextlib.ExitStack) -> Iterator[Contender]:
+    """Everybody whose parts are installed; what they start ends with *started*."""
     yield from ours(store)
     for name, peer in (("Beaker", beaker), ("Flask-Session", flask_session), ("Django", django)):
         place = folder / name
         place.mkdir()
         try:
-            yield from peer(place)
-        except ImportError as missing:
+            yield from peer(place, started)
+        except (ImportError, servers.MissingError) as missing:
             click.echo(f"without {name}: {missing}", err=True)
 
 
 def measure(folder: Path, rounds: int, operations: int) -> dict[str, list[float]]:
     """Rounds in which every contender has its turn, in an order by lot; the first is to warm up."""
     store = ChaiStore(folder / "chai", timeout=30)
-    with contextlib.closing(store):
-        everybody = list(contenders(folder, store))
+    with contextlib.closing(store), contextlib.ExitStack() as started:
+        everybody = list(contenders(folder, store, started))
         for _ in range(rounds + 1):
             for contender in random.sample(everybody, len(everybody)):
                 contender.run(operations)
@@ -196,9 +225,12 @@ def measure(folder: Path, rounds: int, operations: int) -> dict[str, list[float]
 
 def differences(medians: dict[str, list[float]]) -> dict[str, float]:
     return {
-        f"{of} - {to}": statistics.median(a - b for a, b in zip(medians[of], medians[to], strict=True))
-        for of, to in DIFFERENCES
-        if of in medians and to in medians
+        " - ".join(names): statistics.median(first - sum(others) for first, *others in rounds)
+        for names, rounds in (
+            (names, list(zip(*(medians[name] for name in names), strict=True)))
+            for names in DIFFERENCES
+            if all(name in medians for name in names)
+        )
     }
 
 

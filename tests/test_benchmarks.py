@@ -37,4 +37,4 @@ def test_a_quick_round_measures_what_a_session_costs(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     added = json.loads(report.read_text(encoding="utf-8"))["differences"]
-    assert {"untouched session - bare app", "session read - store.find alone"} <= added.keys()
+    assert {"untouched session - bare app", "session read - bare app - store.find alone"} <= added.keys()
