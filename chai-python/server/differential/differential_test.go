@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	statements = flag.Int("statements", 5000, "how many statements to compare, at least")
+	statements = flag.Int("statements", 2500, "how many statements to compare, at least")
 	seed       = flag.Uint64("seed", 1, "seed of the first table; each further one has the next")
 	verbose    = flag.Bool("differences", false, "show the differences that may be")
 	failures   = flag.Int("failures", 10, "after how many differences to give up")

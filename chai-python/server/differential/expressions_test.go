@@ -115,9 +115,16 @@ func (g *generator) columnOf(k kind) string {
 	return name
 }
 
+// castable are the kinds that casts to one without columns of text succeed from; to text all do.
+var castable = [kinds][]kind{int4: {int4, int8, float8, boolean}, int8: {int4, int8, float8}, float8: {int4, int8, float8}, bytea: {bytea}, timestamp: {timestamp}, boolean: {boolean, int4}}
+
 func (g *generator) castTo(k kind, depth int) string {
 	g.mayFail()
-	inner := g.expression(kind(g.r.IntN(int(kinds))), depth)
+	from := kind(g.r.IntN(int(kinds)))
+	if k != text && chance(g.r, 85) {
+		from = pick(g.r, castable[k])
+	}
+	inner := g.expression(from, depth)
 	if chance(g.r, 40) {
 		return "CAST(" + inner + " AS " + pick(g.r, castNames[k]) + ")"
 	}

@@ -48,6 +48,9 @@ func parseDecimal(s string) (any, error) {
 	if len(whole)-len(bare) > 1 || bare+fraction == "" || strings.Trim(bare+fraction, "0123456789") != "" {
 		return nil, badText(s, Numeric)
 	}
+	if len(bare)+len(fraction) > 2*decimalDigits {
+		return nil, decimalTooLong()
+	}
 	n, _ := new(big.Int).SetString(whole[:len(whole)-len(bare)]+bare+fraction, 10)
 	return shifted(n, len(fraction)-exponent)
 }

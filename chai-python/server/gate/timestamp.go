@@ -18,8 +18,10 @@ var (
 	latestTimestamp   = time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)
 )
 
-// invalidDatetimeFormat is SQLSTATE 22007, datetimeOverflow 22008.
-const invalidDatetimeFormat = "22007"
+const (
+	invalidDatetimeFormat = "22007"
+	invalidDisplacement   = "22009"
+)
 
 func microseconds(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
@@ -37,6 +39,8 @@ func parseTimestamp(s string, t Type) (any, error) {
 	case r.bad || r.rest != "":
 		return nil, pgerr.New(invalidDatetimeFormat, "invalid input syntax for type %s: \"%s\"", strings.TrimSuffix(t.Name, " without time zone"), shorten(s)).
 			WithHint("Write it as 2025-01-31 23:59:59.999999, in UTC.")
+	case r.displaced:
+		return nil, pgerr.New(invalidDisplacement, "time zone displacement out of range: \"%s\"", shorten(s))
 	case r.overflow:
 		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "date/time field value out of range: \"%s\"", shorten(s))
 	case t == Timestamptz:
@@ -47,9 +51,10 @@ func parseTimestamp(s string, t Type) (any, error) {
 
 // dateReader takes numbers off the front of rest and remembers that something did not fit.
 type dateReader struct {
-	rest     string
-	bad      bool // not a date and time at all
-	overflow bool // well formed, but no time that exists
+	rest      string
+	bad       bool // not a date and time at all
+	overflow  bool // well formed, but no time that exists
+	displaced bool // farther from UTC than any place
 }
 
 func (r *dateReader) date() time.Time {
@@ -134,7 +139,7 @@ func (r *dateReader) offset() time.Duration {
 		r.rest = strings.TrimPrefix(r.rest, ":")
 		minutes = r.number(2, 2)
 	}
-	r.overflow = r.overflow || hours > 15 || minutes > 59
+	r.displaced = hours > 15 || minutes > 59
 	return sign * (time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute)
 }
 
