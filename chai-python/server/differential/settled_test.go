@@ -59,6 +59,19 @@ var settledStatements = []string{
 	`SELECT NOT 1 = 2, NOT true AND false, 1 = 1 AND 2 = 2 OR 1 = 3, true OR false AND false, 1 < 2 = true`,
 	`SELECT 'a' = 1`, `SELECT 'a'::text = 1`, `SELECT 1 AND true`, `SELECT NOT 1`, `SELECT 'x' AND true`, `SELECT 1 IN ('a')`, `SELECT '2025-01-01'::timestamp = 1`,
 	`SELECT 1 WHERE true`, `SELECT 1 WHERE false`, `SELECT 1 WHERE NULL`, `SELECT 1 LIMIT 0`, `SELECT 1 OFFSET 1`, `SELECT 1 LIMIT NULL`, `SELECT 1 LIMIT -1`, `SELECT 1 OFFSET -1`, `SELECT 1 LIMIT 1 + 1`,
+	// numeric constants
+	`SELECT 1.5, 1.50, .5, 5., 1e3, 1e-3, 1.5e1, -0.0, 9223372036854775808, -9223372036854775809, 1.5 + 1, 0.1 + 0.2, 1.5 * 1.5, 1.0 / 3, 10 / 4.0, 7.5 % 2, -7.5 % 2, 1e20 / 3, 1 / 3e20`,
+	`SELECT 1.5 = 1, 2.5 > 2, 1.0 = 1, 0.1 + 0.2 = 0.3, 0.1::float8 + 0.2 = 0.3, 9007199254740993 = 9007199254740993.0, 9007199254740993 = 9007199254740993.0::float8`,
+	`SELECT 1.5::int, 2.5::int, -2.5::int, 1.5::text, 1.5::float8, 1::numeric, 0.1::float8::numeric, '1.50'::numeric, 1.5::bigint`, `SELECT 1.5::bool`, `SELECT 1.0 / 0`, `SELECT 1.5 % 0`, `SELECT 1e10::int`, `SELECT 1e400::float8`,
+	// LIKE
+	`SELECT 'abc' LIKE 'a%', 'abc' LIKE '_b_', 'abc' LIKE 'b', 'a%c' LIKE 'a\%c', 'abc' LIKE 'a\%c', 'abc' NOT LIKE '%c', 'ABC' ILIKE 'a%', 'É' ILIKE 'é', 'é' LIKE '_', '' LIKE '%', '' LIKE '_', '' LIKE ''`,
+	`SELECT 'a_c' LIKE 'a!_c' ESCAPE '!', 'a!c' LIKE 'a!!c' ESCAPE '!', 'a\c' LIKE 'a\c' ESCAPE '', 'aXbXc' LIKE '%X%X%', 'ab' LIKE '%%_', NULL LIKE 'a', 'a' LIKE NULL, '\x6162'::bytea LIKE 'a_', '\xff61'::bytea LIKE '_a'`,
+	`SELECT 'a' LIKE 'a\'`, `SELECT 'b' LIKE 'a\'`, `SELECT 'a' LIKE 'a' ESCAPE 'xy'`, `SELECT 1 LIKE 'a'`, `SELECT 'a' LIKE 1`, `SELECT '\x61'::bytea ILIKE 'a'`,
+	// what is said in several ways
+	`SELECT 1 IS DISTINCT FROM 2, NULL IS DISTINCT FROM 1, NULL IS NOT DISTINCT FROM NULL, 1 IS DISTINCT FROM NULL, 1 IS DISTINCT FROM 1.0, NULL IS UNKNOWN, true IS NOT UNKNOWN`,
+	`SELECT 1 IS NULL = false, NOT 1 IS NULL, true = NOT false, 1 + 2 IS NOT NULL, 1 BETWEEN 0 AND 2 IS TRUE, 2 IN (1, 2) = true, 1 < 2 IS TRUE`, `SELECT 1 BETWEEN 0 AND 1 BETWEEN true AND true`, `SELECT 1 < 2 < 3`,
+	`SELECT lower('ABCÉ'), upper('abcé'), length('é🜁'), length('\xffff'::bytea), octet_length('é'), char_length('')`, `SELECT lower(1)`, `SELECT length()`,
+	`SELECT count(*)`, `SELECT count(*), max(1), min('x') WHERE false`, `SELECT - '5'`, `SELECT + '5'`, `SELECT 1 AS true, 2 "a""b", 3 value`,
 	// errors
 	`SELECT`, `SELEC`, `SELECT 1 +`, `SELECT (1`, `SELECT 1)`, `SELECT nosuch`, `SELECT * FROM nosuch`, `SELECT nosuch()`, `SELECT 1::nosuch`, `SELECT 1 = 1 = 1`, `SELECT a.b`,
 	`SELECT nosuch FROM t`, `SELECT x.k FROM t`, `SELECT t.nosuch FROM t`, `SELECT k FROM t ORDER BY 9`,
