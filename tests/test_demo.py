@@ -1,4 +1,4 @@
-"""The demonstration, started as ``make demo`` starts it, and visited as a browser visits it."""
+"""The demonstration, visited as a browser visits it."""
 
 import os
 import re
@@ -15,57 +15,8 @@ import pytest
 import requests
 
 from chaisql.address import published_address
-from chaisql.cli import main as chaisql_main
-
-ROOT = Path(__file__).resolve().parents[1]
-DEADLINE = 60.0
-
-
-class Demo:
-    """One start of the demonstration, in a process group as a terminal would make it."""
-
-    def __init__(self, directory: Path, port: int) -> None:
-        self.directory = directory
-        self.url = f"http://127.0.0.1:{port}"
-        environment = {**os.environ, "PORT": str(port), "DEMO_DIR": str(directory), "PYTHONUNBUFFERED": "1"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "examples.demo"],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-    def wait_until_it_answers(self) -> None:
-        eventually(lambda: self.process.poll() is not None or answers(f"{self.url}/numbers"))
-        assert self.process.poll() is None, self.process.communicate()[0]
-
-    def end(self, signal_number: int = signal.SIGINT) -> tuple[int, str]:
-        os.killpg(self.process.pid, signal_number)  # Ctrl-C reaches the terminal's whole process group
-        output, _ = self.process.communicate(timeout=DEADLINE)
-        return self.process.returncode, output
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=10).ok
-    except requests.ConnectionError:
-        return False
-
-
-def eventually(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from demonstration import DEADLINE, ROOT, Demo, answers, demos, eventually
+from webservers import free_port
 
 
 def processes_of(directory: Path) -> list[str]:
@@ -85,19 +36,8 @@ def processes_of(directory: Path) -> list[str]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[[], Demo]]:
-    started: list[Demo] = []
-
-    def start() -> Demo:
-        started.append(Demo(tmp_path / "db", free_port()))
-        started[-1].wait_until_it_answers()
-        return started[-1]
-
-    yield start
-    for demo in started:
-        if demo.process.poll() is None:
-            demo.end(signal.SIGTERM)
-    if (tmp_path / "db").is_dir():
-        chaisql_main(["stop", str(tmp_path / "db")])
+    with demos(tmp_path / "db") as start:
+        yield start
 
 
 class Browser:

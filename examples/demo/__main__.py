@@ -47,6 +47,10 @@ def _commands(port: int, directory: Path) -> dict[str, list[str]]:
         f"{settings.HOST}:{port}",
         "--workers",
         str(settings.WORKERS),
+        "--threads",
+        str(settings.THREADS),
+        "--keep-alive",
+        "0",  # so that the workers take turns
     ]
     reaper = [python, "-m", "reaper", "run", str(directory), "--interval", settings.REAPER_INTERVAL]
     return {

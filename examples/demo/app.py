@@ -43,11 +43,12 @@ def refuse_forged_forms() -> tuple[str, int] | None:
 
 @app.after_request
 def restrict_the_page(response: Any) -> Any:
-    """Allow nothing on the page but its own style, script and forms."""
+    """Allow nothing on the page but its own style, script and forms, and no copy of it."""
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
         "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     )
+    response.headers["Cache-Control"] = "no-store"  # or the back button shows the page from before the logout
     return response
 
 

@@ -12,7 +12,7 @@ async function refresh() {
     const numbers = await (await fetch("/numbers")).json();
     for (const place of document.querySelectorAll("[data-live]")) {
       const value = numbers[place.dataset.live];
-      place.textContent = place.dataset.live === "reaped_ago" ? (value === null ? "none yet" : `${value} s ago`) : value ?? "–";
+      place.textContent = place.dataset.live === "reaped_ago" ? (value === null ? "not yet" : `${value} s ago`) : value ?? "–";
     }
   } catch { /* the demo was stopped */ }
 }
