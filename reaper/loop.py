@@ -92,6 +92,8 @@ class Reaper:
         self._backoff = backoff or Backoff(first=FIRST_RETRY, most=min(self._pace.interval, LONGEST_RETRY))
         self._succeeded = False
         self._unrecorded = 0  # sessions deleted by runs that failed later
+        self._runs: int | None = None  # of all reapers, when the last run here was recorded
+        self._alone = True
 
     def stop(self) -> None:
         """Ask for an end after the batch under way."""
@@ -148,6 +150,17 @@ class Reaper:
             if not isinstance(error, StoreUnavailable):  # refused; else it may have been recorded
                 self._unrecorded = deleted
             raise
+        if interval is not None:
+            self._look_around()
+
+    def _look_around(self) -> None:
+        """Say once when runs were recorded in between that are not from here."""
+        status = self._store.reaper_status()
+        runs = None if status is None else status.runs
+        if self._alone and runs is not None and self._runs is not None and runs > self._runs + 1:
+            self._alone = False
+            log.info("another reaper works on this database too, which does no harm")
+        self._runs = runs
 
     def _attempt(self) -> float:
         """Run once; return the seconds to wait before the next time."""

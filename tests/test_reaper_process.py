@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,25 @@ def test_the_interval_zero_disables_the_reaper(directory: Path) -> None:
     done = reaper("run", directory, "--interval", "0")
     assert (done.returncode, done.stderr) == (0, "chaisession-reaper: disabled (--interval 0)\n")
     assert not directory.exists()
+
+
+def test_a_reaper_says_once_that_there_is_another(
+    store: ChaiStore, directory: Path, background: Callable[..., Background]
+) -> None:
+    def runs() -> int:
+        status = store.reaper_status()
+        return 0 if status is None else status.runs
+
+    def reached(number: int) -> bool:
+        return runs() >= number
+
+    one = background(directory, "--interval", "50ms")
+    eventually(runs)
+    for _ in range(2):
+        store.record_reaper_run(0, 0.0)  # as another does
+        eventually(partial(reached, runs() + 2))
+    code, log = one.stop()
+    assert (code, log.count("another reaper works on this database too")) == (0, 1)
 
 
 def test_two_reapers_at_once_delete_each_session_once(store: ChaiStore, directory: Path) -> None:
