@@ -53,8 +53,7 @@ class Contender:
     call: Call
     medians: list[float] = field(default_factory=list)
 
-    def run(self, times: int) -> None:
-        clock = time.perf_counter_ns
+    def run(self, times: int, clock: Callable[[], int]) -> None:
         taken = []
         for _ in range(times):
             start = clock()
@@ -212,14 +211,14 @@ def contenders(folder: Path, store: ChaiStore, started: contextlib.ExitStack) ->
             click.echo(f"without {name}: {missing}", err=True)
 
 
-def measure(folder: Path, rounds: int, operations: int) -> dict[str, list[float]]:
+def measure(folder: Path, rounds: int, operations: int, clock: Callable[[], int]) -> dict[str, list[float]]:
     """Rounds in which every contender has its turn, in an order by lot; the first is to warm up."""
     store = ChaiStore(folder / "chai", timeout=30)
     with contextlib.closing(store), contextlib.ExitStack() as started:
         everybody = list(contenders(folder, store, started))
         for _ in range(rounds + 1):
             for contender in random.sample(everybody, len(everybody)):
-                contender.run(operations)
+                contender.run(operations, clock)
     return {contender.name: contender.medians[1:] for contender in everybody}
 
 
@@ -241,13 +240,16 @@ def differences(medians: dict[str, list[float]]) -> dict[str, float]:
 @click.option(
     "--json", "report", type=click.Path(path_type=Path), help="Write what was measured to this file."
 )
+@click.option("--cpu", is_flag=True, help="This process's own processor time, without its waits for servers.")
 @click.option("--quick", is_flag=True, help="One short round, to see that everything works.")
-def main(folder: Path, *, rounds: int, operations: int, report: Path | None, quick: bool) -> None:
+def main(folder: Path, *, rounds: int, operations: int, report: Path | None, cpu: bool, quick: bool) -> None:
     """Measure what a session adds to a request."""
     if quick:
         rounds, operations = 1, 20
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        medians = measure(Path(place), rounds, operations)
+        medians = measure(
+            Path(place), rounds, operations, time.process_time_ns if cpu else time.perf_counter_ns
+        )
         end_server(Path(place) / "chai")
     added = differences(medians)
     for name, values in medians.items():

@@ -38,3 +38,10 @@ def test_a_quick_round_measures_what_a_session_costs(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     added = json.loads(report.read_text(encoding="utf-8"))["differences"]
     assert {"untouched session - bare app", "session read - bare app - store.find alone"} <= added.keys()
+
+
+def test_codecs_are_measured() -> None:
+    command = [sys.executable, "-m", "benchmarks.codec", "--rounds", "1"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count("MsgpackCodec") == 4
