@@ -8,9 +8,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 HOST = "127.0.0.1"
 WORKERS = 2
-THREADS = (
-    8  # of each worker: browsers open connections that they may never use, and one thread waits for each
-)
+# Of each worker: a browser opens connections that it may not use, and a thread waits for each of them.
+THREADS = 8
 
 LIFETIME = timedelta(minutes=10)
 IDLE_TIMEOUT = timedelta(seconds=60)
