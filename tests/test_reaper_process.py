@@ -333,6 +333,8 @@ def test_between_runs_the_server_may_leave(
     with subprocess.Popen(server, stderr=subprocess.DEVNULL) as process:
         eventually(lambda: published_address(directory).pid == process.pid)
         started = background(directory, "--interval", "1h")
+        eventually(lambda: store.reaper_status() is not None)  # which keeps the server until then
+        store.close()
         assert process.wait(DEADLINE) == 0
     assert chaisql_main(["status", str(directory)]) == 3  # no server runs
     assert started.process.poll() is None
