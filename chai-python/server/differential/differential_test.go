@@ -64,12 +64,12 @@ func (c *comparison) round() {
 		}
 		c.compare(makeStatement(c.random, c.table))
 	}
-	c.both("DROP TABLE IF EXISTS t, p, q")
+	c.both("DROP TABLE IF EXISTS t, p, q, \"P\"")
 }
 
 // rebuild makes the table anew on both sides.
 func (c *comparison) rebuild() {
-	c.both("DROP TABLE IF EXISTS t, p, q")
+	c.both("DROP TABLE IF EXISTS t, p, q, \"P\"")
 	for _, sql := range c.table.create() {
 		c.both(sql)
 	}

@@ -17,7 +17,8 @@ type binder struct {
 	catalogue *engine.Catalogue
 	params    *paramTypes
 
-	table      *table // nil without FROM
+	outer      *binder // of the statement around an inner SELECT
+	table      *table  // nil without FROM
 	alias      string
 	proposed   bool // EXCLUDED may be used
 	aggregates bool // count, min and max may be used

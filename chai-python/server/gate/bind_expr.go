@@ -51,7 +51,19 @@ func (b *binder) parameter(x *syntax.Param) (node, error) {
 	return n, nil
 }
 
+// column finds a column. Those of a statement around an inner SELECT are told apart from what does not exist.
 func (b *binder) column(x *syntax.Column) (node, error) {
+	n, err := b.ownColumn(x)
+	if err == nil || b.outer == nil {
+		return n, err
+	}
+	if _, outer := b.outer.ownColumn(x); outer == nil {
+		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "an inner SELECT that names columns of the outer statement is not supported")
+	}
+	return nil, err
+}
+
+func (b *binder) ownColumn(x *syntax.Column) (node, error) {
 	if b.table == nil && x.Table == "" {
 		return nil, b.fail(x.At(), pgerr.UndefinedColumn, "column \"%s\" does not exist", x.Name)
 	}
@@ -98,7 +110,7 @@ func (b *binder) castNode(inner node, to Type, x syntax.Expr) (node, error) {
 		return nil, b.fail(x.At(), "42846", "cannot cast type %s to %s", inner.typ().Name, to.Name)
 	}
 	n := &cast{inner, to}
-	if c, fixed := inner.(*constant); fixed {
+	if c, fixed := inner.(*constant); fixed && !dependsOnSettings(n) {
 		if v, err := (&cast{c, to}).eval(nil); err == nil { // else it fails when it is run
 			return &constant{v, to}, nil
 		}
@@ -280,7 +292,6 @@ func (b *binder) inLists(left node, from syntax.Expr, fixed, varying, all *inLis
 	either := &logical{or: true}
 	original := left
 	if common, ok := commonType(append([]node{left}, fixed.nodes...)); ok && len(fixed.nodes) > 1 {
-		left = b.another(original)
 		var err error
 		if left, err = b.toCommon(left, comparedAs(common), from); err != nil {
 			return nil, err

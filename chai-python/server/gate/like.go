@@ -194,8 +194,10 @@ func (b *binder) like(x *syntax.Like) (node, error) {
 			return nil, err
 		}
 	}
-	of := Text
-	if first, second := list[0].typ(), list[1].typ(); !x.AnyCase && (first == Bytea || first.family() == openFamily && second == Bytea) {
+	of, first := Text, list[0].typ()
+	switch {
+	case x.AnyCase:
+	case first == Bytea && x.Escape == nil, list[1].typ() == Bytea:
 		of = Bytea
 	}
 	for i := range list {

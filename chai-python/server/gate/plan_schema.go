@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -23,13 +24,22 @@ type createTablePlan struct {
 
 func (b *binder) createTablePlan(s *syntax.CreateTable) (*createTablePlan, error) {
 	sentence, err := b.tableSentence(s)
-	if err != nil && !(s.IfNotExists && relationExists(b.catalogue, s.Name.Text)) {
-		return nil, err
-	}
-	return &createTablePlan{
+	p := &createTablePlan{
 		name: s.Name.Text, ifNotExists: s.IfNotExists, sentence: sentence, failure: err,
 		duplicate: b.fail(s.Name.At, pgerr.DuplicateTable, "relation \"%s\" already exists", s.Name.Text),
-	}, nil
+	}
+	exists := isRelation(b.catalogue, s.Name.Text)
+	var e *pgerr.Error
+	switch {
+	case err == nil:
+	case exists && s.IfNotExists:
+		b.params.list, b.params.nodes = nil, nil
+	case exists && errors.As(err, &e) && strings.HasPrefix(e.Code, "22"): // a default, which is looked at last
+		return nil, p.duplicate
+	default:
+		return nil, err
+	}
+	return p, nil
 }
 
 // tableSentence writes a CREATE TABLE for Chai.
@@ -40,6 +50,14 @@ func (b *binder) tableSentence(s *syntax.CreateTable) (string, error) {
 	key, err := b.primaryKey(s)
 	if err != nil {
 		return "", err
+	}
+	for _, c := range s.Columns {
+		if c.Wrong != "" {
+			return "", b.fail(c.Name.At, pgerr.SyntaxError, "%s \"%s\" of table \"%s\"", c.Wrong, c.Name.Text, s.Name.Text)
+		}
+		if _, _, err := b.storedType(c.Type); err != nil {
+			return "", err
+		}
 	}
 	var parts []string
 	seen := map[string]bool{}
@@ -65,6 +83,9 @@ func (b *binder) primaryKey(s *syntax.CreateTable) (string, error) {
 	var keys []syntax.Name
 	for _, c := range s.Columns {
 		if c.PrimaryKey {
+			keys = append(keys, c.Name)
+		}
+		if c.KeyTwice {
 			keys = append(keys, c.Name)
 		}
 	}
@@ -114,6 +135,10 @@ func (b *binder) columnSentence(c syntax.ColumnDef, key string) (string, error) 
 // defaultText writes a default as Chai keeps it. Only constants are taken that Chai's catalogue gives back unchanged.
 func (b *binder) defaultText(c syntax.ColumnDef, t Type) (string, error) {
 	n, err := b.expr(c.Default)
+	var e *pgerr.Error
+	if errors.As(err, &e) && (e.Code == pgerr.UndefinedColumn || e.Code == pgerr.UndefinedTable) {
+		return "", b.fail(c.Default.At(), pgerr.FeatureNotSupported, "cannot use column reference in DEFAULT expression")
+	}
 	if err != nil {
 		return "", err
 	}

@@ -95,7 +95,9 @@ type ColumnDef struct {
 	Type       TypeName
 	NotNull    bool
 	PrimaryKey bool
-	Default    Expr // nil none
+	Default    Expr   // nil none
+	Wrong      string // "" or how its clauses contradict each other
+	KeyTwice   bool
 }
 
 // TypeName is a type as written, spaces normalised: "character varying", "timestamp with time zone".

@@ -65,6 +65,9 @@ func (p *parser) operatorLevel() (level int, found bool) {
 	if t.kind != word && t.kind != symbol {
 		return 0, false
 	}
+	if next := p.peekAt(1); t.kind == word && !t.is("isnull") && !t.is("notnull") && (next.kind == end || next.is(",") || next.is("from")) {
+		return 0, false // the name of an output column
+	}
 	level, found = operatorLevels[t.value]
 	return level, found
 }

@@ -68,16 +68,19 @@ func (p *parser) columnDef() ColumnDef {
 		case p.accept("null"):
 			nullable = true
 		case p.accept("primary", "key"):
+			c.KeyTwice = c.PrimaryKey
 			c.PrimaryKey = true
 		case t.is("default") && c.Default != nil:
-			p.failAt(t.at, "multiple default values specified for column \"%s\"", c.Name.Text)
+			p.next++
+			p.restricted()
+			c.Wrong = "multiple default values specified for column"
 		case p.accept("default"):
 			c.Default = p.restricted()
 		case p.accept("constraint"):
 			p.name()
 		case t.is(",") || t.is(")"):
 			if nullable && c.NotNull {
-				p.failAt(c.Name.At, "conflicting NULL/NOT NULL declarations for column \"%s\"", c.Name.Text)
+				c.Wrong = "conflicting NULL/NOT NULL declarations for column"
 			}
 			return c
 		case t.kind == word:
