@@ -27,11 +27,13 @@ import click
 
 from benchmarks import servers
 from wsgi_chaisession import ChaiStore, SessionMiddleware, tokens
+from wsgi_chaisession.testing import MemoryStore
 
 Call = Callable[[], object]
 
 EMPTY = io.BytesIO()
 BARE, UNTOUCHED, FIND, READ = "bare app", "untouched session", "store.find alone", "session read"
+MEMORY_FIND, MEMORY_READ = "find in memory alone", "session read, memory"
 BEAKER, FLASK, DJANGO = "Beaker, files", "Flask-Session, Redis", "Django, SQLite"
 FLASK_BARE, DJANGO_BARE = "Flask without a session", "Django without a session"
 # What is reported: the first less the others, in the same round.
@@ -39,6 +41,7 @@ DIFFERENCES = (
     (UNTOUCHED, BARE),
     (READ, BARE),
     (READ, BARE, FIND),
+    (MEMORY_READ, BARE, MEMORY_FIND),
     (BEAKER, BARE),
     (FLASK, FLASK_BARE),
     (DJANGO, DJANGO_BARE),
@@ -138,6 +141,16 @@ def ours(store: ChaiStore) -> Iterator[Contender]:
     yield Contender(READ, reading(app))
 
 
+def in_memory() -> Iterator[Contender]:
+    """What is the middleware's own, with caches that no wait for a server has cooled."""
+    store = MemoryStore()
+    app = SessionMiddleware(session_app("chaisession.session"), store)
+    app.clock = store.clock
+    yield Contender(MEMORY_READ, reading(app))
+    [(key, _)] = store.all()
+    yield Contender(MEMORY_FIND, lambda: store.find(key))
+
+
 def beaker(folder: Path, started: contextlib.ExitStack) -> Iterator[Contender]:  # noqa: ARG001 - all alike
     middleware = importlib.import_module("beaker.middleware").SessionMiddleware
     options = {"session.type": "file", "session.data_dir": str(folder), "session.data_serializer": "json"}
@@ -202,6 +215,7 @@ def django(folder: Path, started: contextlib.ExitStack) -> Iterator[Contender]: 
 def contenders(folder: Path, store: ChaiStore, started: contextlib.ExitStack) -> Iterator[Contender]:
     """Everybody whose parts are installed; what they start ends with *started*."""
     yield from ours(store)
+    yield from in_memory()
     for name, peer in (("Beaker", beaker), ("Flask-Session", flask_session), ("Django", django)):
         place = folder / name
         place.mkdir()
