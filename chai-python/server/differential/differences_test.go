@@ -1,6 +1,8 @@
 package differential
 
 import (
+	"encoding/binary"
+	"math"
 	"slices"
 	"strings"
 )
@@ -28,7 +30,7 @@ func sameRows(s *statement, ours, theirs outcome) bool {
 	return slices.Equal(a, b)
 }
 
-// rowTexts writes -0 as 0: this server stores them as one.
+// rowTexts writes -0 as 0, which this server stores as one, and every NaN alike.
 func rowTexts(o outcome) []string {
 	list := make([]string, len(o.rows))
 	for i, row := range o.rows {
@@ -40,6 +42,10 @@ func rowTexts(o outcome) []string {
 				row[j] = []byte("0")
 			case string(v) == "\x80\x00\x00\x00\x00\x00\x00\x00":
 				row[j] = make([]byte, 8)
+			case len(v) == 8 && math.IsNaN(math.Float64frombits(binary.BigEndian.Uint64(v))):
+				row[j] = []byte("NaN")
+			case len(v) == 4 && math.IsNaN(float64(math.Float32frombits(binary.BigEndian.Uint32(v)))):
+				row[j] = []byte("NaN")
 			}
 		}
 		list[i] = rowText(row)

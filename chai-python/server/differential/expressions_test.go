@@ -229,6 +229,7 @@ func (g *generator) operand(k kind, depth int) string {
 }
 
 func (g *generator) pattern() string {
+	g.mayFail() // a pattern that ends with an escape does, where it is reached
 	p := pick(g.r, []string{"%", "_", "a%", "%a", "%b%", "_b", "", "a", `\%`, `\\`, `back\\%`, `\`, "%\\", "é", "_🜁", "it's", "A%", "%%", "_%_", "a_%", "% %", `\a`})
 	if g.s.mode != simple && chance(g.r, 30) {
 		g.s.params = append(g.s.params, param{value: []byte(p)})
