@@ -27,7 +27,7 @@ func startChaisqld(t *testing.T) (dsn string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	db, err := engine.Open(t.Context(), engine.Options{Dir: engine.Memory, Fatal: func(reason string) { t.Errorf("engine: %s", reason) }})
+	db, err := engine.Open(t.Context(), engine.Options{Dir: engine.Memory, HangLimit: time.Minute, Fatal: func(reason string) { t.Errorf("engine: %s", reason) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"chaisqld/engine"
 	"chaisqld/gate"
@@ -14,7 +15,7 @@ import (
 // openCharged has transactions of so many bytes.
 func openCharged(t *testing.T, bytes int) *database {
 	t.Helper()
-	e, err := engine.Open(context.Background(), engine.Options{Dir: engine.Memory, TransactionBytes: bytes})
+	e, err := engine.Open(context.Background(), engine.Options{Dir: engine.Memory, TransactionBytes: bytes, HangLimit: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

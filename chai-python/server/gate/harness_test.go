@@ -25,7 +25,7 @@ func openDatabase(tb testing.TB, dir string, limits gate.Limits) *database {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	e, err := engine.Open(ctx, engine.Options{Dir: dir, DiskFloor: -1, Fatal: func(reason string) { tb.Errorf("fatal: %s", reason) }})
+	e, err := engine.Open(ctx, engine.Options{Dir: dir, DiskFloor: -1, HangLimit: time.Minute, Fatal: func(reason string) { tb.Errorf("fatal: %s", reason) }})
 	if err != nil {
 		tb.Fatalf("open: %v", err)
 	}

@@ -67,7 +67,7 @@ func openClosable(t *testing.T, dir string) (*database, func()) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	e, err := engine.Open(ctx, engine.Options{Dir: dir, DiskFloor: -1, Fatal: func(reason string) { t.Errorf("fatal: %s", reason) }})
+	e, err := engine.Open(ctx, engine.Options{Dir: dir, DiskFloor: -1, HangLimit: time.Minute, Fatal: func(reason string) { t.Errorf("fatal: %s", reason) }})
 	if err != nil {
 		t.Fatal(err)
 	}

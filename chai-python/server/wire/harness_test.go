@@ -73,6 +73,9 @@ func serveDatabase(t testing.TB, e engine.Options, o Options, others ...Listener
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	e.Fatal = func(reason string) { t.Errorf("engine: %s", reason) }
+	if e.HangLimit == 0 {
+		e.HangLimit = time.Minute // a busy machine takes its time
+	}
 	db, err := engine.Open(t.Context(), e)
 	if err != nil {
 		t.Fatal(err)
