@@ -90,7 +90,9 @@ func (d *directory) inspectAdoptable() (err error) {
 	if d.has(creatingName) {
 		return fmt.Errorf("%w: %s is being created; start chaisqld on it, which finishes that", ErrNotADatabase, d.path)
 	}
-	if manifests, _ := filepath.Glob(filepath.Join(d.path, pebbleName, "MANIFEST-*")); len(manifests) == 0 {
+	if manifests, _, err := d.manifests(); err != nil {
+		return err
+	} else if len(manifests) == 0 {
 		return fmt.Errorf("%w: %s holds no Chai database (no %s/MANIFEST-*): there is nothing to adopt", ErrNotADatabase, d.path, pebbleName)
 	}
 	if d.id, err = readMarker(filepath.Join(d.path, adoptingName)); err != nil {

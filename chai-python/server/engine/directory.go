@@ -170,12 +170,46 @@ func (d *directory) inspectOurs() (err error) {
 	if d.id, err = readMarker(filepath.Join(d.path, markerName)); err != nil {
 		return err
 	}
-	manifests, _ := filepath.Glob(filepath.Join(d.path, pebbleName, "MANIFEST-*"))
+	return d.inspectManifest()
+}
+
+// inspectManifest looks for Pebble's manifests, and for the empty file whose
+// name says which of them is the newest. Without it Pebble would begin a new
+// database here, out of what the logs still hold, and delete all tables.
+func (d *directory) inspectManifest() error {
+	manifests, named, err := d.manifests()
+	if err != nil {
+		return err
+	}
 	if len(manifests) == 0 {
 		return fmt.Errorf("%w: %s has the marker %s but its data in %s/ is gone; restore a backup, or remove the marker to start empty",
 			ErrNotADatabase, d.path, markerName, pebbleName)
 	}
-	return nil
+	for manifest := range named {
+		if manifests[manifest] {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %w: %s/%s has no file marker.manifest.* that names a manifest which is there; restore a backup into a new directory",
+		ErrCannotOpen, ErrDamaged, d.path, pebbleName)
+}
+
+// manifests lists Pebble's manifests, and those that a marker names.
+func (d *directory) manifests() (there, named map[string]bool, err error) {
+	files, err := os.ReadDir(filepath.Join(d.path, pebbleName))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, nil, fmt.Errorf("%w: %w", ErrCannotOpen, err)
+	}
+	there, named = make(map[string]bool), make(map[string]bool)
+	for _, file := range files {
+		if strings.HasPrefix(file.Name(), "MANIFEST-") {
+			there[file.Name()] = true
+		} else if marker, ok := strings.CutPrefix(file.Name(), "marker.manifest."); ok {
+			_, manifest, _ := strings.Cut(marker, ".")
+			named[manifest] = true
+		}
+	}
+	return there, named, nil
 }
 
 // inspectCreating: nothing was ever acknowledged from this directory, since

@@ -311,3 +311,39 @@ func TestCreationSurvivesKillAtEveryStep(t *testing.T) {
 		}
 	}
 }
+
+// Pebble would take a directory without this file for a new one and delete its tables.
+func TestLostMarkerOfTheManifest(t *testing.T) {
+	dir := t.TempDir()
+	e := sessions(t, Options{Dir: dir})
+	if err := errors.Join(inBatches(e, 100, func(w Writer, i int) error { return insert(fmt.Sprint(i), nil, epoch)(w) }), flush(e), e.Close()); err != nil {
+		t.Fatal(err)
+	}
+	markers, err := filepath.Glob(filepath.Join(dir, pebbleName, "marker.manifest.*"))
+	if err != nil || len(markers) != 1 {
+		t.Fatal(markers, err)
+	}
+	if err := os.Rename(markers[0], filepath.Join(dir, "kept")); err != nil {
+		t.Fatal(err)
+	}
+	before := listing(t, dir)
+	if _, err := Open(background, Options{Dir: dir}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "marker.manifest") {
+		t.Errorf("got %v", err)
+	}
+	if after := listing(t, dir); after != before {
+		t.Errorf("files changed:\n%s\n%s", before, after)
+	}
+	if err := os.Rename(filepath.Join(dir, "kept"), markers[0]); err != nil {
+		t.Fatal(err)
+	}
+	mustCheck(t, open(t, Options{Dir: dir}), 100)
+}
+
+func TestPathWithPatternsInIt(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), `a[b]*?\c`)
+	for range 2 {
+		if err := open(t, Options{Dir: dir}).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
