@@ -66,26 +66,19 @@ func (c *conn) encodeKey(t *Table, key any) bool {
 
 // stored is the row under rows.key, nil when there is none. It is shared.
 func (c *conn) stored() ([]byte, error) {
-	stored, known, err := c.peek()
-	if err == nil && stored != nil && !known {
-		c.remember(stored)
-	}
-	return stored, err
-}
-
-// peek is stored for a row that nobody will ask for again: it does not become
-// known to the cache.
-func (c *conn) peek() (stored []byte, known bool, err error) {
 	if row, ok := c.cached(); ok {
 		c.rows.whole = row.whole
-		return row.stored, true, nil
+		return row.stored, nil
 	}
 	c.rows.whole = false
-	stored, err = c.openSession().Get(c.rows.key)
+	value, err := c.openSession().Get(c.rows.key)
 	if err != nil && errors.Is(err, c.rows.notFound) {
-		return nil, false, nil
+		return nil, nil
 	}
-	return stored, false, err
+	if err == nil {
+		c.remember(value)
+	}
+	return value, err
 }
 
 // getRow reads a row, nil when there is none. done is false when only Chai can.
