@@ -150,7 +150,7 @@ func TestUnitFiles(t *testing.T) {
 		t.Skip("systemd-analyze is not installed")
 	}
 	dir := t.TempDir()
-	units, err := filepath.Glob("../../../systemd/*")
+	units, err := filepath.Glob("../../../chaisql/systemd/chaisqld.*")
 	if err != nil || len(units) < 2 {
 		t.Fatalf("%v, %v", units, err)
 	}
