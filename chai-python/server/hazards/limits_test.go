@@ -3,6 +3,7 @@ package hazards
 import (
 	"database/sql"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -34,12 +35,17 @@ func fastest(f func()) time.Duration {
 
 func TestLongConditionsCostTheirSquare(t *testing.T) {
 	db := open(t, ":memory:")
+	// The least of some runs, because Pebble allocates beside them.
 	allocated := func(terms int) uint64 {
 		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		query(t, db, "SELECT token FROM sessions WHERE token = 'a'"+strings.Repeat(" AND token > 'b'", terms))
-		runtime.ReadMemStats(&after)
-		return after.TotalAlloc - before.TotalAlloc
+		least := uint64(math.MaxUint64)
+		for range 3 {
+			runtime.ReadMemStats(&before)
+			query(t, db, "SELECT token FROM sessions WHERE token = 'a'"+strings.Repeat(" AND token > 'b'", terms))
+			runtime.ReadMemStats(&after)
+			least = min(least, after.TotalAlloc-before.TotalAlloc)
+		}
+		return least
 	}
 	few, many := allocated(250), allocated(2000)
 	t.Logf("250 conditions: %d kB, 2000: %d kB", few>>10, many>>10)

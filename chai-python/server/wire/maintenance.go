@@ -93,6 +93,13 @@ func (c *conn) watch(ctx context.Context, do operation) (any, error) {
 	for {
 		select {
 		case <-ended:
+			select {
+			case e := <-events: // a step that was over at once is told of too
+				if err := c.tell(e); err != nil {
+					return nil, err
+				}
+			default:
+			}
 			return report, whyCanceled(ctx, err)
 		case e := <-events:
 			if err := c.tell(e); err != nil {
