@@ -3,8 +3,9 @@
 Time stands still in tests of the middleware (`clock`); databases go by their own clock.
 """
 
+import contextlib
 import json
-import os
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from wsgiref.validate import validator
 
 import pytest
 
+from benchmarks import servers
 from chaisql.process import end
 from wsgi_chaisession import ChaiStore, Session, SessionMiddleware, Store
 from wsgi_chaisession.testing import Clock, MemoryStore
@@ -76,11 +78,16 @@ def shared_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> str:
-    url = os.environ.get("CHAISESSION_TEST_PG")
-    if not url:
-        pytest.skip("CHAISESSION_TEST_PG names no PostgreSQL database")
-    return url
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL of this run alone, with an empty database."""
+    # Not below pytest's folder, which PostgreSQL's own account may not enter.
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as started:
+        Path(folder).chmod(0o711)
+        try:
+            server = started.enter_context(servers.postgres(Path(folder)))
+        except servers.MissingError as missing:
+            pytest.skip(str(missing))
+        yield f"postgresql://{server.user}@/{server.database}?host={server.socket.parent}"
 
 
 def emptied(store: ChaiStore) -> Iterator[ChaiStore]:
