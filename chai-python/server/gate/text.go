@@ -3,7 +3,6 @@ package gate
 import (
 	"encoding/hex"
 	"fmt"
-	"math"
 	"strconv"
 	"time"
 )
@@ -43,24 +42,6 @@ func formatText(v any, t Type) string {
 		panic(err)
 	}
 	return string(s)
-}
-
-// appendFloat writes the shortest digits that read back as the same number, in the notation that PostgreSQL chooses.
-func appendFloat(dst []byte, v float64, t Type) []byte {
-	bits, fixedBelow := 64, 1e15
-	if t == Float4 {
-		bits, fixedBelow = 32, 1e6
-	}
-	magnitude := math.Abs(v)
-	switch {
-	case math.IsInf(v, 1):
-		return append(dst, "Infinity"...)
-	case math.IsInf(v, -1):
-		return append(dst, "-Infinity"...)
-	case v == 0 || magnitude >= 1e-4 && magnitude < fixedBelow || math.IsNaN(v):
-		return strconv.AppendFloat(dst, v, 'f', -1, bits)
-	}
-	return strconv.AppendFloat(dst, v, 'e', -1, bits)
 }
 
 // appendTimestamp writes ISO style. The session's time zone is always UTC.
