@@ -37,9 +37,9 @@ func rowTexts(o outcome) []string {
 		row = slices.Clone(row)
 		for j, v := range row {
 			switch oid := o.columns[j].oid; {
-			case oid != kindOIDs[float8] && oid != 700:
-			case string(v) == "-0":
+			case string(v) == "-0": // a float, or text made of one
 				row[j] = []byte("0")
+			case oid != kindOIDs[float8] && oid != 700:
 			case string(v) == "\x80\x00\x00\x00\x00\x00\x00\x00":
 				row[j] = make([]byte, 8)
 			case len(v) == 8 && math.IsNaN(math.Float64frombits(binary.BigEndian.Uint64(v))):

@@ -64,12 +64,12 @@ func (c *comparison) round() {
 		}
 		c.compare(makeStatement(c.random, c.table))
 	}
-	c.both("DROP TABLE IF EXISTS t, p, q, \"P\"")
+	c.empty()
 }
 
 // rebuild makes the table anew on both sides.
 func (c *comparison) rebuild() {
-	c.both("DROP TABLE IF EXISTS t, p, q, \"P\"")
+	c.empty()
 	for _, sql := range c.table.create() {
 		c.both(sql)
 	}
@@ -80,14 +80,30 @@ func (c *comparison) rebuild() {
 	}
 }
 
+// empty drops what is there, whatever a statement may have called it.
+func (c *comparison) empty() {
+	for _, server := range []*pgconn.PgConn{c.ours, c.theirs} {
+		tables := c.must(server, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+		for _, row := range tables.rows {
+			c.must(server, `DROP TABLE "`+string(row[0])+`"`)
+		}
+	}
+}
+
 // both runs a statement that must succeed.
 func (c *comparison) both(sql string) {
 	c.Helper()
-	for _, server := range []*pgconn.PgConn{c.ours, c.theirs} {
-		if o := ask(server, &statement{sql: sql}); o.code != "" {
-			c.Fatalf("seed %d: %s\n%s", c.seed, sql, o)
-		}
+	c.must(c.ours, sql)
+	c.must(c.theirs, sql)
+}
+
+func (c *comparison) must(server *pgconn.PgConn, sql string) outcome {
+	c.Helper()
+	o := ask(server, &statement{sql: sql})
+	if o.code != "" {
+		c.Fatalf("seed %d: %s\n%s", c.seed, sql, o)
 	}
+	return o
 }
 
 // compare runs a statement on both. PostgreSQL keeps nothing of what this server refused.

@@ -72,6 +72,7 @@ var settledStatements = []string{
 	`SELECT 1 IS NULL = false, NOT 1 IS NULL, true = NOT false, 1 + 2 IS NOT NULL, 1 BETWEEN 0 AND 2 IS TRUE, 2 IN (1, 2) = true, 1 < 2 IS TRUE`, `SELECT 1 BETWEEN 0 AND 1 BETWEEN true AND true`, `SELECT 1 < 2 < 3`,
 	`SELECT lower('ABCÉ'), upper('abcé'), length('é🜁'), length('\xffff'::bytea), octet_length('é'), char_length('')`, `SELECT lower(1)`, `SELECT length()`,
 	`SELECT count(*)`, `SELECT count(*), max(1), min('x') WHERE false`, `SELECT - '5'`, `SELECT + '5'`, `SELECT 1 AS true, 2 "a""b", 3 value`,
+	`SELECT 0.1 IN (0.1, 0.1::real), 16777217 IN (16777217, 1.5::real), 0.1::float8 IN (0.1, 0.1::real), '0.1' IN (0.1, 0.1::real)`, `SELECT 1::real IN (NULL, 5e-324, 1)`,
 	// errors
 	`SELECT`, `SELEC`, `SELECT 1 +`, `SELECT (1`, `SELECT 1)`, `SELECT nosuch`, `SELECT * FROM nosuch`, `SELECT nosuch()`, `SELECT 1::nosuch`, `SELECT 1 = 1 = 1`, `SELECT a.b`,
 	`SELECT nosuch FROM t`, `SELECT x.k FROM t`, `SELECT t.nosuch FROM t`, `SELECT k FROM t ORDER BY 9`,
@@ -87,6 +88,8 @@ var settledStatements = []string{
 	`INSERT INTO t (k, i) VALUES ('a', 5) ON CONFLICT (k) DO UPDATE SET i = t.i + excluded.i, s = DEFAULT RETURNING k, i, s`,
 	`INSERT INTO t (k, i) VALUES ('a', 5) ON CONFLICT (k) DO UPDATE SET i = 9 WHERE t.i > 100 RETURNING k`,
 	`INSERT INTO t (k) VALUES ('q'), ('q') ON CONFLICT (k) DO UPDATE SET i = 1`, `INSERT INTO t (k) VALUES ('q'), ('q')`,
+	`SELECT k FROM t ORDER BY k, 1 / (i - 1)`, `SELECT k FROM t WHERE k = 'a' ORDER BY 1 / (i - i)`, `INSERT INTO t (k) VALUES ('r'), ('z') ON CONFLICT (k) DO UPDATE SET k = 'z'`,
+	`DROP TABLE IF EXISTS nosuch.t, nosuch`, `DROP INDEX IF EXISTS nosuch.i`, `DROP TABLE nosuch.t`, `SELECT 1::precision`,
 	`INSERT INTO t (k) VALUES ('q') ON CONFLICT (i) DO NOTHING`, `INSERT INTO t (k) VALUES ('q') ON CONFLICT DO UPDATE SET i = 1`,
 	`INSERT INTO t (k, d, b) VALUES ('n', 1, 2.6) RETURNING d, b`,
 	`SELECT * FROM t ORDER BY k`, `SELECT k FROM t ORDER BY i, k`, `SELECT k FROM t ORDER BY i DESC, k`, `SELECT k FROM t ORDER BY i NULLS FIRST, k DESC`, `SELECT k FROM t ORDER BY ts DESC NULLS LAST, 1`,

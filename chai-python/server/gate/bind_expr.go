@@ -79,6 +79,9 @@ func (b *binder) ownColumn(x *syntax.Column) (node, error) {
 		return &excluded{place, b.table.types[place]}, nil
 	case x.Table != "" && x.Table != b.alias && !(x.Table == "excluded" && b.proposed):
 		return nil, b.fail(x.At(), pgerr.UndefinedTable, "missing FROM-clause entry for table \"%s\"", x.Table)
+	case !known && x.Table == "" && x.Name == b.alias:
+		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "a whole row as a value is not supported").
+			WithHint("Name its columns.")
 	case !known && x.Table == "":
 		return nil, b.fail(x.At(), pgerr.UndefinedColumn, "column \"%s\" does not exist", x.Name)
 	case !known:
@@ -293,7 +296,7 @@ func (b *binder) inLists(left node, from syntax.Expr, fixed, varying, all *inLis
 	original := left
 	if common, ok := commonType(append([]node{left}, fixed.nodes...)); ok && len(fixed.nodes) > 1 {
 		var err error
-		if left, err = b.toCommon(left, comparedAs(common), from); err != nil {
+		if left, err = b.toCommon(left, listComparedAs(left.typ(), common), from); err != nil {
 			return nil, err
 		}
 		for i, n := range fixed.nodes {
@@ -330,7 +333,7 @@ func (b *binder) another(n node) node {
 	return &again
 }
 
-// commonType is the one that all of a list can be compared as: the widest of numbers; ok is false where there is none.
+// commonType is the one that all of a list are converted to; ok is false where there is none.
 func commonType(list []node) (common Type, ok bool) {
 	for _, n := range list {
 		switch t := n.typ(); {
@@ -338,7 +341,7 @@ func commonType(list []node) (common Type, ok bool) {
 		case common == Type{}, t == Timestamptz && common == Timestamp:
 			common = t
 		case t.family().numeric() && common.family().numeric():
-			common = wider(common, t)
+			common = numbers[max(slices.Index(numbers, common), slices.Index(numbers, t))]
 		case t.family() != common.family():
 			return common, false
 		}
@@ -347,6 +350,17 @@ func commonType(list []node) (common Type, ok bool) {
 		common = Text
 	}
 	return common, true
+}
+
+// numbers are the types of numbers, each of which is converted to those after it without being told to.
+var numbers = []Type{Int2, Int4, Int8, Numeric, Float4, Float8}
+
+// listComparedAs is the type that x of x IN (list) is taken as: other numbers meet REAL as DOUBLE PRECISION.
+func listComparedAs(x, list Type) Type {
+	if list == Float4 && x.family().numeric() && x != Float4 {
+		return Float8
+	}
+	return comparedAs(list)
 }
 
 // toCommon gives an open expression the common type, and others its family.

@@ -108,6 +108,22 @@ type sortable struct {
 	keys []any
 }
 
+// evaluated gives the values of a row's sort keys, nil without any.
+func evaluated(keys []sortKey, s *scope) ([]any, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	values := make([]any, len(keys))
+	for i, k := range keys {
+		v, err := k.x.eval(s)
+		if err != nil {
+			return nil, err
+		}
+		values[i] = v
+	}
+	return values, nil
+}
+
 func sortRows(rows []sortable, keys []sortKey) {
 	slices.SortStableFunc(rows, func(a, b sortable) int {
 		for i, k := range keys {

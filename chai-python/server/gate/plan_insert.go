@@ -282,8 +282,12 @@ func (p *insertPlan) put(x *execution, w engine.Writer, proposed []any, touched 
 	if ok, err := isTrue(p.where, &inner.scope); err != nil || !ok {
 		return nil, err
 	}
-	touched[key] = true
-	return p.update.apply(&inner, w)
+	changed, err := p.update.apply(&inner, w)
+	if err != nil {
+		return nil, err
+	}
+	touched[hashable(changed[p.table.key])] = true
+	return changed, nil
 }
 
 // existing looks up the row with the proposed key, nil if there is none.

@@ -231,6 +231,8 @@ func (p *dropPlan) execute(x *execution) (*Result, error) {
 	for _, name := range p.drop.Names {
 		sentence, kind, found := p.sentence(w.Catalogue(), name.Text)
 		switch {
+		case name.Schema != "":
+			notices = append(notices, fmt.Sprintf("schema \"%s\" does not exist, skipping", name.Schema))
 		case found:
 			if err := w.Define(sentence); err != nil {
 				return nil, err

@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"slices"
+
 	"chaisqld/engine"
 	"chaisqld/gate/syntax"
 	"chaisqld/pgerr"
@@ -74,8 +76,12 @@ func (p *selectPlan) attach(t *table, condition node) {
 	}
 	p.scan = newScan(t, condition, wanted, needed...)
 	path := p.scan.path
-	p.served = len(p.keys) == 0 || wanted.on(path.column) && wanted.servedBy(t, path) && (len(p.keys) == 1 || path.column == t.key) ||
-		path.column == t.key && len(path.equal) == 1
+	p.served = len(p.keys) == 0 || wanted.on(path.column) && wanted.servedBy(t, path) && (len(p.keys) == 1 || path.column == t.key && areColumns(p.keys))
+}
+
+// areColumns says whether sort keys cannot fail, and need not be computed where they do not matter.
+func areColumns(keys []sortKey) bool {
+	return !slices.ContainsFunc(keys, func(k sortKey) bool { _, ok := k.x.(*column); return !ok })
 }
 
 func and(condition, more node) node {
@@ -197,8 +203,11 @@ func (p *selectPlan) found(x *execution, skip int64) ([][]any, error) {
 	}
 	outer := x.scope.row
 	x.scope.row = row
+	defer func() { x.scope.row = outer }()
+	if _, err := evaluated(p.keys, &x.scope); err != nil {
+		return nil, err
+	}
 	out, err := project(p.items, &x.scope)
-	x.scope.row = outer
 	if err != nil {
 		return nil, err
 	}
@@ -240,20 +249,15 @@ func (p *selectPlan) sorted(x *execution, skip, count int64) ([][]any, error) {
 	inner := *x
 	err := p.scan.run(x, func(row []any) error {
 		inner.scope.row = row
-		s := sortable{keys: make([]any, len(p.keys))}
-		for i, k := range p.keys {
-			v, err := k.x.eval(&inner.scope)
-			if err != nil {
-				return err
-			}
-			s.keys[i] = v
+		keys, err := evaluated(p.keys, &inner.scope)
+		if err != nil {
+			return err
 		}
 		out, err := project(p.items, &inner.scope)
 		if err != nil {
 			return err
 		}
-		s.row = out
-		all = append(all, s)
+		all = append(all, sortable{out, keys})
 		return kept.add(out)
 	})
 	if err != nil {

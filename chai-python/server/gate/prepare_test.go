@@ -129,6 +129,7 @@ func TestPrepareFailures(t *testing.T) {
 		{`SELECT true::timestamp`, "42846", `cannot cast type boolean to timestamp without time zone`, 8},
 		{`SELECT i FROM t WHERE k NOT IN (SELECT k FROM t)`, pgerr.FeatureNotSupported, `this form of IN (SELECT …) is not supported`, 23},
 		{`SELECT i FROM t WHERE o OR k IN (SELECT k FROM t)`, pgerr.FeatureNotSupported, `this form of IN (SELECT …) is not supported`, 28},
+		{`SELECT k FROM t ORDER BY t`, pgerr.FeatureNotSupported, `a whole row as a value is not supported`, 26},
 		{`SELECT i FROM t WHERE k IN (SELECT k, i FROM t)`, pgerr.SyntaxError, `subquery has too many columns`, 36},
 		{`INSERT INTO t (k, nosuch) VALUES (1, 2)`, pgerr.UndefinedColumn, `column "nosuch" of relation "t" does not exist`, 19},
 		{`INSERT INTO t (k, k) VALUES ('a', 'b')`, pgerr.DuplicateColumn, `column "k" specified more than once`, 19},

@@ -7,7 +7,7 @@ type Statement interface{ statement() }
 type Name struct {
 	Text   string
 	At     int
-	Schema string // "" or one of PostgreSQL's own, which only FROM may name
+	Schema string // one of PostgreSQL's own, which only FROM may name, or one that is not there, for DROP … IF EXISTS
 }
 
 // Select is SELECT … [FROM …].

@@ -151,12 +151,25 @@ func (p *parser) drop() Statement {
 		p.unexpected()
 	}
 	s.IfExists = p.accept("if", "exists")
-	s.Names = []Name{p.tableName()}
+	s.Names = []Name{p.dropped(s.IfExists)}
 	for p.accept(",") {
-		s.Names = append(s.Names, p.tableName())
+		s.Names = append(s.Names, p.dropped(s.IfExists))
 	}
 	_ = p.acceptAny("cascade", "restrict") // nothing depends on a table or an index but a table's own indexes
 	return s
+}
+
+// dropped takes a name, which may be in a schema that is not there if the relation need not be.
+func (p *parser) dropped(ifExists bool) Name {
+	schema := p.peek()
+	if !ifExists || !p.peekAt(1).is(".") || schema.value == "public" || catalogueSchemas[schema.value] {
+		return p.tableName()
+	}
+	n := p.name()
+	p.expect(".")
+	p.label()
+	n.Schema = n.Text
+	return n
 }
 
 // typeName takes a type with its modifiers.
@@ -187,11 +200,15 @@ func (p *parser) typeName() TypeName {
 }
 
 func (p *parser) typeLabel() Name {
-	if t := p.peek(); t.kind != word && t.kind != quoted || t.kind == word && reserved[t.value] {
+	if t := p.peek(); t.kind != word && t.kind != quoted || t.kind == word && (reserved[t.value] || notTypes[t.value]) {
 		p.unexpected()
 	}
 	return p.label()
 }
+
+// notTypes are words that may name a column, but no type.
+var notTypes = wordSet(`between coalesce exists extract greatest grouping inout least none normalize nullif out overlay position
+	precision row substring treat trim values`)
 
 func (p *parser) modifiers() []string {
 	if !p.accept("(") {

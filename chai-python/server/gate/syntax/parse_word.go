@@ -103,6 +103,9 @@ func (p *parser) columnOrCall() Expr {
 	if !p.accept(".") {
 		return &Column{at(first.At), "", first.Text}
 	}
+	if p.peek().is("*") {
+		p.unsupported(first.At, "a whole row as a value", "Name its columns.")
+	}
 	second := p.label()
 	if p.peek().is("(") && first.Text == "pg_catalog" {
 		return p.call(second)
