@@ -28,6 +28,7 @@ type statement struct {
 	binaryOut bool
 	writes    bool
 	ordered   bool // the order of the rows is settled
+	windowed  bool // it has LIMIT or OFFSET
 	arbitrary bool // which rows come is not settled
 	fallible  bool // whether a condition fails depends on the rows that it is asked about, and in which order
 	untypical bool // holds a constant that PostgreSQL reads as NUMERIC

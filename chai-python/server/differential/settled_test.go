@@ -89,6 +89,8 @@ var settledStatements = []string{
 	`INSERT INTO t (k, i) VALUES ('a', 5) ON CONFLICT (k) DO UPDATE SET i = 9 WHERE t.i > 100 RETURNING k`,
 	`INSERT INTO t (k) VALUES ('q'), ('q') ON CONFLICT (k) DO UPDATE SET i = 1`, `INSERT INTO t (k) VALUES ('q'), ('q')`,
 	`SELECT k FROM t ORDER BY k, 1 / (i - 1)`, `SELECT k FROM t WHERE k = 'a' ORDER BY 1 / (i - i)`, `INSERT INTO t (k) VALUES ('r'), ('z') ON CONFLICT (k) DO UPDATE SET k = 'z'`,
+	`INSERT INTO t (k) VALUES ('a') ON CONFLICT (k) DO UPDATE SET i = 1, i = 2 WHERE t.i = 'x'`, `SELECT LIMIT 1`, `SELECT ORDER BY 1`, `SELECT "limit"`,
+	`CREATE TABLE p (a TEXT PRIMARY KEY, b TIMESTAMP DEFAULT 'x', b INT)`, `SELECT k FROM t WHERE 1 / (i - i) = 1 AND 1 = 2`, `SELECT k, i / (i - i) > 1 AND false, 1 = 1 OR i / (i - i) > 1 FROM t ORDER BY k`,
 	`DROP TABLE IF EXISTS nosuch.t, nosuch`, `DROP INDEX IF EXISTS nosuch.i`, `DROP TABLE nosuch.t`, `SELECT 1::precision`,
 	`INSERT INTO t (k) VALUES ('q') ON CONFLICT (i) DO NOTHING`, `INSERT INTO t (k) VALUES ('q') ON CONFLICT DO UPDATE SET i = 1`,
 	`INSERT INTO t (k, d, b) VALUES ('n', 1, 2.6) RETURNING d, b`,

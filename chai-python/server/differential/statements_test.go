@@ -103,6 +103,7 @@ func makeStatement(r *rand.Rand, t *table) *statement {
 	}
 	if chance(r, 4) {
 		s.sql, s.mutated = mutate(r, s.sql), true
+		s.arbitrary, s.ordered = s.arbitrary || s.windowed, false // a comment may have come before ORDER BY
 	}
 	if chance(r, 3) {
 		s.sql += pick(r, []string{";", " ; ", "-- end", "/* end */", ";;"})
@@ -205,7 +206,8 @@ func (g *generator) window() string {
 		limit = pick(g.r, []string{"FETCH FIRST 2 ROWS ONLY", "FETCH NEXT ROW ONLY", "LIMIT ALL"})
 	}
 	g.s.fallible = g.s.fallible || g.s.computes && limit+offset != ""
-	g.s.arbitrary = limit+offset != "" && !g.s.ordered
+	g.s.windowed = limit+offset != ""
+	g.s.arbitrary = g.s.windowed && !g.s.ordered
 	if chance(g.r, 10) {
 		limit, offset = offset, limit
 	}

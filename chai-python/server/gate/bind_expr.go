@@ -230,15 +230,15 @@ func (b *binder) logical(x *syntax.Logical) (node, error) {
 	if x.Or {
 		clause = "OR"
 	}
-	n := &logical{or: x.Or}
-	for _, term := range x.Terms {
+	terms := make([]node, len(x.Terms))
+	for i, term := range x.Terms {
 		t, err := b.condition(term, clause)
 		if err != nil {
 			return nil, err
 		}
-		n.terms = append(n.terms, t)
+		terms[i] = t
 	}
-	return n, nil
+	return newLogical(x.Or, terms...), nil
 }
 
 func (b *binder) in(x *syntax.In) (node, error) {
@@ -292,19 +292,19 @@ func hasColumn(n node) (found bool) {
 
 // inLists compares with several values without columns at once, as one type; with all others one by one, each in its own.
 func (b *binder) inLists(left node, from syntax.Expr, fixed, varying, all *inList) (node, error) {
-	either := &logical{or: true}
+	var either []node
 	original := left
 	if common, ok := commonType(append([]node{left}, fixed.nodes...)); ok && len(fixed.nodes) > 1 {
 		var err error
-		if left, err = b.toCommon(left, listComparedAs(left.typ(), common), from); err != nil {
-			return nil, err
-		}
 		for i, n := range fixed.nodes {
 			if fixed.nodes[i], err = b.toCommon(n, common, fixed.from[i]); err != nil {
 				return nil, err
 			}
 		}
-		either.terms = append(either.terms, &membership{left, fixed.nodes})
+		if left, err = b.toCommon(left, listComparedAs(left.typ(), common), from); err != nil {
+			return nil, err
+		}
+		either = append(either, &membership{left, fixed.nodes})
 	} else {
 		varying = all
 	}
@@ -313,12 +313,12 @@ func (b *binder) inLists(left node, from syntax.Expr, fixed, varying, all *inLis
 		if err != nil {
 			return nil, err
 		}
-		either.terms = append(either.terms, &comparison{"=", x, y})
+		either = append(either, &comparison{"=", x, y})
 	}
-	if len(either.terms) == 1 {
-		return either.terms[0], nil
+	if len(either) == 1 {
+		return either[0], nil
 	}
-	return either, nil
+	return newLogical(true, either...), nil
 }
 
 // another gives an open parameter once more, so that each of its places takes a type by itself.
@@ -382,7 +382,7 @@ func (b *binder) between(x *syntax.Between) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &logical{terms: []node{&comparison{">=", low, bottom}, &comparison{"<=", high, top}}}
+	n := newLogical(false, &comparison{">=", low, bottom}, &comparison{"<=", high, top})
 	if x.Not {
 		return &not{n}, nil
 	}

@@ -148,14 +148,27 @@ func holds(op string, order int) bool {
 
 // logical is AND or OR over any number of terms, with SQL's three values.
 type logical struct {
-	or    bool
-	terms []node
+	or      bool
+	terms   []node
+	inOrder []node // the terms that are the same for all rows first: one that decides leaves the others uncomputed
+}
+
+func newLogical(or bool, terms ...node) *logical {
+	fixed, varying := make([]node, 0, len(terms)), []node(nil)
+	for _, term := range terms {
+		if immutable(term) {
+			fixed = append(fixed, term)
+		} else {
+			varying = append(varying, term)
+		}
+	}
+	return &logical{or, terms, append(fixed, varying...)}
 }
 
 func (n *logical) typ() Type { return Bool }
 func (n *logical) eval(s *scope) (any, error) {
 	var result any = !n.or
-	for _, term := range n.terms {
+	for _, term := range n.inOrder {
 		v, err := term.eval(s)
 		if err != nil {
 			return nil, err

@@ -42,6 +42,9 @@ func (b *binder) insertPlan(s *syntax.Insert) (*insertPlan, error) {
 	if p.returning, err = b.returning(s.Returning); err != nil {
 		return nil, err
 	}
+	if p.update != nil && p.update.twice != nil {
+		return nil, p.update.twice
+	}
 	p.folded = foldable(p.fixed()...)
 	return p, nil
 }

@@ -51,6 +51,7 @@ func (b *binder) tableSentence(s *syntax.CreateTable) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	seen := map[string]bool{}
 	for _, c := range s.Columns {
 		if c.Wrong != "" {
 			return "", b.fail(c.Name.At, pgerr.SyntaxError, "%s \"%s\" of table \"%s\"", c.Wrong, c.Name.Text, s.Name.Text)
@@ -58,17 +59,16 @@ func (b *binder) tableSentence(s *syntax.CreateTable) (string, error) {
 		if _, _, err := b.storedType(c.Type); err != nil {
 			return "", err
 		}
-	}
-	var parts []string
-	seen := map[string]bool{}
-	for _, c := range s.Columns {
-		if err := b.checkName(c.Name, "column"); err != nil {
-			return "", err
-		}
 		if seen[c.Name.Text] {
 			return "", b.fail(c.Name.At, pgerr.DuplicateColumn, "column \"%s\" specified more than once", c.Name.Text)
 		}
 		seen[c.Name.Text] = true
+	}
+	var parts []string
+	for _, c := range s.Columns {
+		if err := b.checkName(c.Name, "column"); err != nil {
+			return "", err
+		}
 		part, err := b.columnSentence(c, key)
 		if err != nil {
 			return "", err

@@ -88,7 +88,7 @@ func and(condition, more node) node {
 	if condition == nil {
 		return more
 	}
-	return &logical{terms: []node{condition, more}}
+	return newLogical(false, condition, more)
 }
 
 // limitClauses binds LIMIT and OFFSET, which are bigint.

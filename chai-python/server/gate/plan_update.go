@@ -27,6 +27,9 @@ func (b *binder) updatePlan(s *syntax.Update) (*updatePlan, error) {
 	if p.write, err = b.rowWrite(s.Set); err != nil {
 		return nil, err
 	}
+	if p.write.twice != nil {
+		return nil, p.write.twice
+	}
 	p.folded = foldable(append(append(p.write.values(), condition), expressions(p.returning)...)...)
 	p.scan = newScan(b.table, condition, nil)
 	p.scan.needsAll() // the row is written whole, and its size is charged

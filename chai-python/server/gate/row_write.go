@@ -14,6 +14,7 @@ type rowWrite struct {
 	table  *table
 	set    []assignment
 	places []int // of the columns that are set
+	twice  error // a column is set twice, which PostgreSQL notices when the rest of the statement is right
 }
 
 func (b *binder) rowWrite(set []syntax.Assignment) (*rowWrite, error) {
@@ -31,8 +32,8 @@ func (b *binder) rowWrite(set []syntax.Assignment) (*rowWrite, error) {
 		if err != nil {
 			return nil, err
 		}
-		if slices.Contains(w.places, place) {
-			return nil, b.fail(a.Column.At, pgerr.SyntaxError, "multiple assignments to same column \"%s\"", a.Column.Text)
+		if slices.Contains(w.places, place) && w.twice == nil {
+			w.twice = b.fail(a.Column.At, pgerr.SyntaxError, "multiple assignments to same column \"%s\"", a.Column.Text)
 		}
 		value, err := b.assign(b.table, place, bound[i], a.Value)
 		if err != nil {

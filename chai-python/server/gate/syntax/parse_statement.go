@@ -108,7 +108,7 @@ func (p *parser) selectStatement() *Select {
 	}
 	p.accept("all")
 	s := &Select{}
-	if t := p.peek(); t.kind != end && !t.is("from") && !t.is("where") && !t.is(";") && !t.is(")") {
+	if t := p.peek(); t.kind != end && !afterItems[t.value] || t.kind == quoted {
 		s.Items = p.items()
 	}
 	if p.accept("from") {
@@ -125,6 +125,9 @@ func (p *parser) selectStatement() *Select {
 	p.refuseClauses()
 	return s
 }
+
+// afterItems may follow SELECT at once: PostgreSQL allows a select list of nothing.
+var afterItems = wordSet("from where group having window order limit offset fetch for union intersect except ; )")
 
 // refuseClauses tells apart what PostgreSQL allows after WHERE.
 func (p *parser) refuseClauses() {
