@@ -163,9 +163,9 @@ func (s *scan) runKeys(x *execution, emit func([]any) error) error {
 	}
 	sentence := s.selected + " WHERE " + s.table.columns[s.path.column] + " = $1"
 	stopped := false
-	for i, v := range values {
-		if stopped || containsValue(values[:i], v) {
-			continue
+	for _, v := range values {
+		if stopped {
+			break
 		}
 		err := s.query(x, sentence, []any{v}, func(row []any) error {
 			err := emit(row)
@@ -181,10 +181,7 @@ func (s *scan) runKeys(x *execution, emit func([]any) error) error {
 
 // runRows reads rows by their primary key.
 func (s *scan) runRows(x *execution, keys []any, emit func([]any) error) error {
-	for i, key := range keys {
-		if containsValue(keys[:i], key) {
-			continue
-		}
+	for _, key := range keys {
 		if err := x.check(); err != nil {
 			return err
 		}
@@ -204,21 +201,20 @@ func (s *scan) runRows(x *execution, keys []any, emit func([]any) error) error {
 	return nil
 }
 
+// keyValues are the values to look up, each once.
 func (s *scan) keyValues(x *execution) ([]any, error) {
 	if s.path.keys != nil {
 		return x.scope.selected[s.path.keys].list, nil
 	}
-	var values []any
+	values := newValueSet(len(s.path.equal))
 	for _, n := range s.path.equal {
 		v, err := s.keyValue(x, n)
 		if err != nil {
 			return nil, err
 		}
-		if v != nil {
-			values = append(values, v)
-		}
+		values.add(v)
 	}
-	return values, nil
+	return values.list, nil
 }
 
 // keyValue is one value to look up, nil for one that no row has.
@@ -229,15 +225,6 @@ func (s *scan) keyValue(x *execution, n node) (any, error) {
 	}
 	v, _ = searchValue(v, s.table.types[s.path.column])
 	return v, nil
-}
-
-func containsValue(values []any, v any) bool {
-	for _, other := range values {
-		if compare(other, v) == 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // query runs a sentence and spreads the columns read over a row as wide as the table.

@@ -28,13 +28,23 @@ type selection struct {
 	of   Type // what its values are compared as
 }
 
-// valueSet is what an inner SELECT gave: in its order, without NULL and repetitions.
+// valueSet holds values in the order in which they came, without NULL and repetitions.
 type valueSet struct {
 	list []any
 	seen map[any]bool
 }
 
+func newValueSet(size int) *valueSet { return &valueSet{seen: make(map[any]bool, size)} }
+
 func (v *valueSet) has(x any) bool { return v.seen[hashable(x)] }
+
+func (v *valueSet) add(x any) {
+	if x == nil || v.has(x) {
+		return
+	}
+	v.seen[hashable(x)] = true
+	v.list = append(v.list, x)
+}
 
 // hashable makes equal values equal as map keys.
 func hashable(v any) any {
@@ -54,7 +64,7 @@ func (s *selection) run(x *execution) (*valueSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := &valueSet{seen: make(map[any]bool, len(rows))}
+	set := newValueSet(len(rows))
 	for _, row := range rows {
 		v := row[0]
 		if from := s.plan.items[0].x.typ(); v != nil && from.family() != s.of.family() {
@@ -62,10 +72,7 @@ func (s *selection) run(x *execution) (*valueSet, error) {
 				return nil, err
 			}
 		}
-		if v != nil && !set.has(v) {
-			set.seen[hashable(v)] = true
-			set.list = append(set.list, v)
-		}
+		set.add(v)
 	}
 	return set, nil
 }

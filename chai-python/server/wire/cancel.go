@@ -122,30 +122,53 @@ func (s *Server) cancelRequest(m *pgproto3.CancelRequest) {
 // engine under us looks at none.
 const rowsPerCheck = 64
 
-type watchedReader struct {
-	engine.Reader
-	ctx context.Context
+// watch counts rows, however they are read.
+type watch struct {
+	ctx  context.Context
+	rows int
 }
 
-func (w watchedReader) Query(sql string, args []any, row func([]any) error) error {
-	return w.Reader.Query(sql, args, watched(w.ctx, row))
+func (w *watch) row() error {
+	if w.rows++; w.rows%rowsPerCheck == 0 && w.ctx.Err() != nil {
+		return context.Cause(w.ctx)
+	}
+	return nil
 }
+
+func (w *watch) query(r engine.Reader, sql string, args []any, row func([]any) error) error {
+	return r.Query(sql, args, func(values []any) error {
+		if err := w.row(); err != nil {
+			return err
+		}
+		return row(values)
+	})
+}
+
+func (w *watch) get(r engine.Reader, t *engine.Table, key any) ([]any, error) {
+	if err := w.row(); err != nil {
+		return nil, err
+	}
+	return r.Get(t, key)
+}
+
+type watchedReader struct {
+	engine.Reader
+	watch
+}
+
+func (w *watchedReader) Query(sql string, args []any, row func([]any) error) error {
+	return w.query(w.Reader, sql, args, row)
+}
+
+func (w *watchedReader) Get(t *engine.Table, key any) ([]any, error) { return w.get(w.Reader, t, key) }
 
 type watchedWriter struct {
 	engine.Writer
-	ctx context.Context
+	watch
 }
 
-func (w watchedWriter) Query(sql string, args []any, row func([]any) error) error {
-	return w.Writer.Query(sql, args, watched(w.ctx, row))
+func (w *watchedWriter) Query(sql string, args []any, row func([]any) error) error {
+	return w.query(w.Writer, sql, args, row)
 }
 
-func watched(ctx context.Context, row func([]any) error) func([]any) error {
-	n := 0
-	return func(values []any) error {
-		if n++; n%rowsPerCheck == 0 && ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		return row(values)
-	}
-}
+func (w *watchedWriter) Get(t *engine.Table, key any) ([]any, error) { return w.get(w.Writer, t, key) }

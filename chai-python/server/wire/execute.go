@@ -167,7 +167,7 @@ func (c *conn) runHeld(ctx context.Context, s *step) error {
 	if s.err != nil {
 		return s.err
 	}
-	onReader := func(r engine.Reader) error { return c.runStep(watchedReader{r, ctx}, s) }
+	onReader := func(r engine.Reader) error { return c.runStep(&watchedReader{r, watch{ctx: ctx}}, s) }
 	switch access := s.access(); {
 	case access == gate.None:
 		return c.runStep(nil, s)
@@ -180,7 +180,7 @@ func (c *conn) runHeld(ctx context.Context, s *step) error {
 	case access == gate.Schema:
 		c.tx.schema = true
 	}
-	return c.onLease(ctx, s.frees(), func(w engine.Writer) error { return c.runStep(watchedWriter{w, ctx}, s) })
+	return c.onLease(ctx, s.frees(), func(w engine.Writer) error { return c.runStep(&watchedWriter{w, watch{ctx: ctx}}, s) })
 }
 
 func verbName(v gate.Verb) string {

@@ -32,13 +32,13 @@ func (x *running) bind(c *conn) {
 }
 
 func (x *running) read(ctx context.Context, c *conn, steps []step) (done int, err error) {
-	x.steps, x.done, x.reader.ctx = steps, 0, ctx
+	x.steps, x.done, x.reader.watch = steps, 0, watch{ctx: ctx}
 	err = c.server.engine.Read(ctx, x.onReader)
 	return x.end(), err
 }
 
 func (x *running) write(ctx context.Context, c *conn, steps []step, w engine.WriteRequest) (done int, err error) {
-	x.steps, x.done, x.writer.ctx = steps, 0, ctx
+	x.steps, x.done, x.writer.watch = steps, 0, watch{ctx: ctx}
 	w.Run = x.onWriter
 	err = c.server.engine.Write(ctx, w)
 	return x.end(), err

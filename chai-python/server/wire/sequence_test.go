@@ -178,6 +178,8 @@ var sequences = map[string][]turn{
 		{says(query("BEGIN; SET LOCAL application_name = 'you'")), []string{"BEGIN", "SET", "application_name=you", "Ready T"}},
 		{says(query("COMMIT")), []string{"COMMIT", "application_name=me", "Ready I"}},
 		{says(query("SET application_name = 'you'; SELECT nosuch")), []string{"SET", "ERROR 42703", "Ready I"}},
+		{says(query("BEGIN; SET application_name = 'me'; SET LOCAL application_name = 'you'; SET LOCAL application_name = 'them'; COMMIT")), []string{"BEGIN", "SET", "SET", "SET", "COMMIT", "Ready I"}},
+		{says(query("BEGIN; SET LOCAL application_name = 'you'; RESET application_name; COMMIT; SHOW application_name")), []string{"BEGIN", "SET", "RESET", "COMMIT", "Columns application_name:25/0", "Row ", "SHOW", "application_name=", "Ready I"}},
 		{says(query("SET LOCAL application_name = 'you'")), []string{"WARNING 25P01", "SET", "Ready I"}},
 		{says(query("SET client_min_messages = error; SET LOCAL application_name = 'you'")), []string{"SET", "SET", "Ready I"}},
 		{says(query("RESET client_min_messages; SET DateStyle = ISO, DMY")), []string{"RESET", "SET", "DateStyle=ISO, DMY", "Ready I"}},

@@ -38,6 +38,10 @@ func (c *conn) sessionCommand(p *portal) error {
 		err = c.setCommand(o)
 	case gate.ResetOption:
 		c.keepSettings()
+		if o.Name == "" {
+			clear(c.tx.local)
+		}
+		delete(c.tx.local, strings.ToLower(o.Name))
 		err = c.settings.reset(o.Name)
 	case gate.ShowOption:
 		result.Rows, err = c.showCommand(o.Name)
@@ -68,10 +72,7 @@ func (c *conn) setCommand(o gate.SetOption) error {
 	}
 	c.keepSettings()
 	if o.Local {
-		if c.tx.local == nil {
-			c.tx.local = map[string]bool{}
-		}
-		c.tx.local[name] = true
+		c.tx.hideLocally(name, c.settings.values[name])
 	} else {
 		delete(c.tx.local, name)
 	}

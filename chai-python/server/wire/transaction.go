@@ -21,7 +21,7 @@ type transaction struct {
 	snapshot  *engine.Snapshot
 	schema    bool              // the lease has changed the schema
 	before    map[string]string // settings to go back to; nil: none changed
-	local     map[string]bool   // settings that end with the transaction
+	local     map[string]string // the values that SET LOCAL hides until the transaction ends
 }
 
 // status is what ReadyForQuery says.
@@ -221,8 +221,18 @@ func (c *conn) keepSettings() {
 	}
 }
 
+// hideLocally keeps the value that a setting has outside of SET LOCAL.
+func (t *transaction) hideLocally(name, value string) {
+	if t.local == nil {
+		t.local = map[string]string{}
+	}
+	if _, hidden := t.local[name]; !hidden {
+		t.local[name] = value
+	}
+}
+
 func (c *conn) endLocalSettings() {
-	for name := range c.tx.local {
-		c.settings.assign(name, c.tx.before[name])
+	for name, value := range c.tx.local {
+		c.settings.assign(name, value)
 	}
 }
