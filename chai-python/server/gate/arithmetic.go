@@ -24,6 +24,9 @@ func (n *arithmetic) eval(s *scope) (any, error) {
 		return n.floats(x.(float64), y.(float64))
 	}
 	if d, ok := x.(Decimal); ok {
+		if err := s.spend(d.units() + y.(Decimal).units()); err != nil {
+			return nil, err
+		}
 		return d.apply(n.op, y.(Decimal))
 	}
 	return n.ints(x.(int64), y.(int64))

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"chaisqld/engine"
+	"chaisqld/gate"
 )
 
 const benchFind = `SELECT data, expiry FROM sessions WHERE token = $1 AND expiry > now()`
@@ -32,7 +33,7 @@ func BenchmarkFind(b *testing.B) {
 	b.ReportAllocs()
 	err = d.engine.Read(context.Background(), func(r engine.Reader) error {
 		for b.Loop() {
-			if _, err := p.Run(r, args, testNow); err != nil {
+			if _, err := p.Run(r, args, testNow, new(gate.Meter)); err != nil {
 				return err
 			}
 		}

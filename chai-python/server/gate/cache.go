@@ -8,11 +8,13 @@ import (
 
 // planCache keeps the plans used last, by text, declared types and version of the catalogue.
 type planCache struct {
-	capacity int
+	capacity int // plans
+	bytes    int // that they may weigh together
 
 	mu      sync.Mutex
 	entries map[cacheKey]*list.Element
 	order   list.List // of *cacheEntry, the one used last in front
+	weight  int
 }
 
 type cacheKey struct {
@@ -23,6 +25,10 @@ type cacheKey struct {
 type cacheEntry struct {
 	key  cacheKey
 	plan *Plan
+}
+
+func newPlanCache(l Limits) planCache {
+	return planCache{capacity: l.CachedPlans, bytes: l.CachedPlanBytes}
 }
 
 func keyFor(sql string, declared []uint32, version uint64) cacheKey {
@@ -54,8 +60,10 @@ func (c *planCache) put(key cacheKey, plan *Plan) {
 		c.entries = map[cacheKey]*list.Element{}
 	}
 	c.entries[key] = c.order.PushFront(&cacheEntry{key, plan})
-	if c.order.Len() > c.capacity {
-		last := c.order.Back()
-		delete(c.entries, c.order.Remove(last).(*cacheEntry).key)
+	c.weight += plan.Weight()
+	for c.order.Len() > c.capacity || c.weight > c.bytes {
+		last := c.order.Remove(c.order.Back()).(*cacheEntry)
+		delete(c.entries, last.key)
+		c.weight -= last.plan.Weight()
 	}
 }

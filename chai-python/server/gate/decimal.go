@@ -67,6 +67,9 @@ func decimalTooLong() error {
 	return pgerr.New(pgerr.FeatureNotSupported, "numeric values of more than %d digits are not supported", decimalDigits)
 }
 
+// units is the work of computing with it.
+func (d Decimal) units() int { return 16 + d.digits.BitLen()/32 }
+
 func (d Decimal) checked() (any, error) {
 	const bitsPerDigit = 4 // at most
 	if d.scale > decimalDigits || d.digits.BitLen() > (decimalDigits+d.scale)*bitsPerDigit {

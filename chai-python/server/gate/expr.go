@@ -18,6 +18,7 @@ type scope struct {
 	row      []any // the current row, by the column's place in its table
 	proposed []any // EXCLUDED of ON CONFLICT DO UPDATE
 	selected map[*selection]*valueSet
+	meter    *Meter // nil while constants are computed
 }
 
 type constant struct {
@@ -77,6 +78,9 @@ func (n *cast) eval(s *scope) (any, error) {
 	if err != nil || v == nil {
 		return nil, err
 	}
+	if err := s.spendOn(v); err != nil {
+		return nil, err
+	}
 	return castValue(v, n.x.typ(), n.to)
 }
 
@@ -96,6 +100,9 @@ func (n *comparison) eval(s *scope) (any, error) {
 	}
 	x, y, err := operands(n.x, n.y, s)
 	if err != nil || x == nil || y == nil {
+		return nil, err
+	}
+	if err := s.spendComparing(x, y); err != nil {
 		return nil, err
 	}
 	return holds(n.op, compare(x, y)), nil
@@ -221,6 +228,9 @@ func (n *distinct) eval(s *scope) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.spendComparing(x, y); err != nil {
+		return nil, err
+	}
 	same := x == nil && y == nil || x != nil && y != nil && compare(x, y) == 0
 	return same == n.negated, nil
 }
@@ -249,10 +259,16 @@ func (n *membership) eval(s *scope) (any, error) {
 	if err != nil || x == nil {
 		return nil, err
 	}
+	if err := s.spend(nodeUnits * len(n.list)); err != nil {
+		return nil, err
+	}
 	var result any = false
 	for _, item := range n.list {
 		v, err := item.eval(s)
 		if err != nil {
+			return nil, err
+		}
+		if err := s.spendComparing(x, v); err != nil {
 			return nil, err
 		}
 		if v == nil {

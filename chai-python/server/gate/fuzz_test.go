@@ -52,7 +52,7 @@ func FuzzPrepare(f *testing.F) {
 		if p.Access != gate.None || p.Verb != gate.Select {
 			return
 		}
-		if r, err := p.Run(nil, make([]any, len(p.Params)), testNow); err != nil {
+		if r, err := p.Run(nil, make([]any, len(p.Params)), testNow, new(gate.Meter)); err != nil {
 			checkRefusal(t, sql, err)
 		} else if len(r.Rows) > 1 || len(r.Rows) == 1 && len(r.Rows[0]) != len(p.Columns) {
 			t.Errorf("%q: rows %v of columns %v", sql, r.Rows, p.Columns)

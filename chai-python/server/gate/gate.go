@@ -5,6 +5,7 @@ package gate
 
 import (
 	"slices"
+	"time"
 
 	"chaisqld/engine"
 	"chaisqld/gate/syntax"
@@ -31,7 +32,7 @@ func New(limits Limits) *Gate {
 	return &Gate{
 		limits:   limits,
 		identity: Identity{Version: "PostgreSQL 15.0 (chaisqld)", Database: "chai", User: "chai"},
-		cache:    planCache{capacity: limits.CachedPlans},
+		cache:    newPlanCache(limits),
 	}
 }
 
@@ -47,8 +48,11 @@ func (g *Gate) WithIdentity(id Identity) *Gate {
 	if id.User != "" {
 		merged.User = id.User
 	}
-	return &Gate{limits: g.limits, identity: merged, cache: planCache{capacity: g.limits.CachedPlans}}
+	return &Gate{limits: g.limits, identity: merged, cache: newPlanCache(g.limits)}
 }
+
+// WriteTime is how long statements that hold the writer together may do so.
+func (g *Gate) WriteTime() time.Duration { return g.limits.WriteTime }
 
 // Split cuts the text of a simple query into its statements at top-level semicolons, respecting quotes and comments.
 // Statements that are empty or only comments are left out; an empty string gives none.

@@ -55,16 +55,16 @@ func (d *database) runPlan(p *gate.Plan, args ...any) (result *gate.Result, err 
 	defer cancel()
 	switch p.Access {
 	case gate.None:
-		return p.Run(nil, args, d.now)
+		return p.Run(nil, args, d.now, new(gate.Meter))
 	case gate.Read:
 		err = d.engine.Read(ctx, func(r engine.Reader) error {
-			result, err = p.Run(r, args, d.now)
+			result, err = p.Run(r, args, d.now, new(gate.Meter))
 			return err
 		})
 		return result, err
 	}
 	err = d.engine.Write(ctx, engine.WriteRequest{Bytes: p.Bytes(args), Schema: p.Access == gate.Schema, Run: func(w engine.Writer) error {
-		result, err = p.Run(w, args, d.now)
+		result, err = p.Run(w, args, d.now, new(gate.Meter))
 		return err
 	}})
 	return result, err

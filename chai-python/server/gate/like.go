@@ -21,12 +21,15 @@ func (n *like) eval(s *scope) (any, error) {
 		return nil, err
 	}
 	text, wanted := asString(x), asString(pattern)
+	if err := s.spend(textUnits(len(text) + len(wanted))); err != nil {
+		return nil, err
+	}
 	if n.anyCase {
 		text, wanted = lowerASCII(text), lowerASCII(wanted)
 	}
-	m := matcher{bytewise: n.x.typ() == Bytea}
+	m := matcher{bytewise: n.x.typ() == Bytea, scope: s}
 	matched, err := m.match(text, wanted)
-	return (matched == matches) != n.negated, err
+	return matched != n.negated, err
 }
 
 // asString takes the value of a text or a bytea.
@@ -46,8 +49,12 @@ func (n *escaped) eval(s *scope) (any, error) {
 	if err != nil || pattern == nil || escape == nil {
 		return nil, err
 	}
+	from := asString(pattern)
+	if err := s.spend(textUnits(len(from))); err != nil {
+		return nil, err
+	}
 	m := matcher{bytewise: n.typ() == Bytea}
-	text, err := m.withEscape(asString(pattern), asString(escape))
+	text, err := m.withEscape(from, asString(escape))
 	if m.bytewise {
 		return []byte(text), err
 	}
@@ -57,84 +64,85 @@ func (n *escaped) eval(s *scope) (any, error) {
 // matcher compares a text with a pattern, where % is any text, _ one character, and a backslash takes away the meaning.
 type matcher struct {
 	bytewise bool // characters are bytes
+	scope    *scope
 	steps    int
 }
-
-// matchSteps bounds how long one comparison may take: some hundredths of a second.
-const matchSteps = 10_000_000
-
-// verdict tells no match from one that cannot come, however much of the text a % before it takes in.
-type verdict uint8
-
-const (
-	differs verdict = iota
-	matches
-	tooShort
-)
 
 // invalidEscapeSequence is SQLSTATE 22025.
 const invalidEscapeSequence = "22025"
 
-func (m *matcher) match(text, pattern string) (verdict, error) {
-	for text != "" && pattern != "" {
-		if m.steps++; m.steps > matchSteps {
-			return differs, pgerr.New(pgerr.ProgramLimitExceeded, "the pattern takes too long to compare")
+// match goes on behind the last % whenever a character differs. An earlier one need not take in more: what stood between the
+// two was found as early as can be.
+func (m *matcher) match(text, pattern string) (bool, error) {
+	var retryText, retryPattern string
+	for text != "" {
+		if err := m.step(); err != nil {
+			return false, err
 		}
-		switch pattern[0] {
-		case '%':
-			return m.matchRest(text, pattern)
-		case '_':
-			text, pattern = m.afterCharacter(text), pattern[1:]
-			continue
-		case '\\':
-			if pattern = pattern[1:]; pattern == "" {
-				return differs, endsWithEscape()
+		if pattern != "" && pattern[0] == '%' {
+			text, pattern = m.skip(text, pattern)
+			if pattern == "" {
+				return true, nil
 			}
+			retryText, retryPattern = text, pattern
 		}
-		if pattern[0] != text[0] {
-			return differs, nil
+		size, err := m.character(text, pattern)
+		switch {
+		case err != nil:
+			return false, err
+		case size.text > 0:
+			text, pattern = text[size.text:], pattern[size.pattern:]
+		case retryText != "":
+			retryText = m.afterCharacter(retryText)
+			text, pattern = retryText, retryPattern
+		default:
+			return false, nil
 		}
-		text, pattern = text[1:], pattern[1:]
 	}
-	switch {
-	case text != "":
-		return differs, nil
-	case strings.Trim(pattern, "%") == "":
-		return matches, nil
-	}
-	return tooShort, nil
+	return strings.Trim(pattern, "%") == "", nil
 }
 
-// matchRest tries every place at which the text may go on after a %.
-func (m *matcher) matchRest(text, pattern string) (verdict, error) {
-	for pattern != "" && (pattern[0] == '%' || pattern[0] == '_') {
+// skip takes a % with the % and _ behind it, and a character for each _ as far as there are any.
+func (m *matcher) skip(text, pattern string) (string, string) {
+	for pattern != "" && (pattern[0] == '%' || pattern[0] == '_' && text != "") {
 		if pattern[0] == '_' {
-			if text == "" {
-				return tooShort, nil
-			}
 			text = m.afterCharacter(text)
 		}
 		pattern = pattern[1:]
 	}
-	if pattern == "" {
-		return matches, nil
-	}
-	first := pattern[0]
-	if first == '\\' {
-		if len(pattern) < 2 {
-			return differs, endsWithEscape()
+	return text, pattern
+}
+
+// taken is how many bytes of each side are alike; none if they differ.
+type taken struct{ text, pattern int }
+
+// character compares the beginning of a text with the next thing in the pattern, which is no %.
+func (m *matcher) character(text, pattern string) (taken, error) {
+	switch {
+	case pattern == `\`:
+		return taken{}, endsWithEscape()
+	case text == "" || pattern == "":
+		return taken{}, nil
+	case pattern[0] == '_':
+		return taken{len(text) - len(m.afterCharacter(text)), 1}, nil
+	case pattern[0] != '\\':
+		if pattern[0] == text[0] {
+			return taken{1, 1}, nil
 		}
-		first = pattern[1]
+		return taken{}, nil
+	case pattern[1] == text[0]:
+		return taken{1, 2}, nil
 	}
-	for ; text != ""; text = m.afterCharacter(text) {
-		if m.steps++; text[0] != first {
-			continue
-		}
-		if v, err := m.match(text, pattern); v != differs || err != nil {
-			return v, err
-		}
+	return taken{}, nil
+}
+
+// step counts one character.
+func (m *matcher) step() error {
+	const perLook = 64
+	if m.steps++; m.steps%perLook != 0 {
+		return nil
 	}
-	return tooShort, nil
+	return m.scope.spend(perLook / 2)
 }
 
 func (m *matcher) afterCharacter(text string) string {

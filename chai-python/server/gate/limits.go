@@ -8,15 +8,16 @@ import (
 
 // Limits bound what one statement may cost. Each zero field takes the default named beside it.
 type Limits struct {
-	TextBytes   int // SQL text of one message; default 16 KiB
-	Nesting     int // depth of parentheses, operators and comments; default 50
-	Parameters  int // parameters of one statement; default 1,000
-	KeyBytes    int // a TEXT or BYTEA value of a primary key or indexed column; default 120
-	ValueBytes  int // any other value; default 4 MiB
-	ResultRows  int // rows that one statement buffers; default 100,000
-	ResultBytes int // bytes that one statement buffers; default 32 MiB
-	CachedPlans int // plans kept by text; default 500
-	WriteRows   int // rows that one UPDATE or DELETE changes; default 10,000
+	TextBytes       int // SQL text of one message; default 16 KiB
+	Nesting         int // depth of parentheses, operators and comments; default 50
+	Parameters      int // parameters of one statement; default 1,000
+	KeyBytes        int // a TEXT or BYTEA value of a primary key or indexed column; default 120
+	ValueBytes      int // any other value; default 4 MiB
+	ResultRows      int // rows that one statement buffers; default 100,000
+	ResultBytes     int // bytes that one statement buffers; default 32 MiB
+	CachedPlans     int // plans kept by text; default 500
+	CachedPlanBytes int // that they may weigh together; default 16 MiB
+	WriteRows       int // rows that one UPDATE or DELETE changes; default 10,000
 
 	// WriteTime is how long one statement may keep the writer; default 2 s, well below the engine's HangLimit, after which
 	// it takes the database for hung.
@@ -37,6 +38,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.ResultRows, 100_000)
 	set(&l.ResultBytes, 32<<20)
 	set(&l.CachedPlans, 500)
+	set(&l.CachedPlanBytes, 16<<20)
 	set(&l.WriteRows, 10_000)
 	if l.WriteTime <= 0 {
 		l.WriteTime = 2 * time.Second

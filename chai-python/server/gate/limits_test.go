@@ -184,7 +184,7 @@ func TestWritesNeedAWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = d.engine.Read(context.Background(), func(r engine.Reader) error {
-			_, err := p.Run(r, nil, testNow)
+			_, err := p.Run(r, nil, testNow, new(gate.Meter))
 			return err
 		})
 		var e *pgerr.Error

@@ -35,11 +35,18 @@ type sortKey struct {
 	nullsFirst bool
 }
 
+// maxSortKeys bounds how long comparing two rows can take.
+const maxSortKeys = 100
+
 // orderBy binds ORDER BY: a column or expression, the name of an output column, or its number.
 func (b *binder) orderBy(list []syntax.Order, items []outputItem) ([]sortKey, error) {
+	if len(list) > maxSortKeys {
+		return nil, b.fail(list[maxSortKeys].Expr.At(), pgerr.ProgramLimitExceeded, "ORDER BY has %d entries, the limit is %d", len(list), maxSortKeys)
+	}
 	var keys []sortKey
+	output := namedItems{items, map[string]node{}}
 	for _, o := range list {
-		x, err := b.orderExpr(o.Expr, items)
+		x, err := b.orderExpr(o.Expr, output)
 		if err != nil {
 			return nil, err
 		}
@@ -52,20 +59,20 @@ func (b *binder) orderBy(list []syntax.Order, items []outputItem) ([]sortKey, er
 	return keys, nil
 }
 
-func (b *binder) orderExpr(x syntax.Expr, items []outputItem) (node, error) {
+func (b *binder) orderExpr(x syntax.Expr, output namedItems) (node, error) {
 	switch x := x.(type) {
 	case *syntax.Literal:
 		n, err := strconv.Atoi(x.Text)
 		if x.Kind != syntax.Integer {
 			return nil, b.fail(x.At(), pgerr.SyntaxError, "non-integer constant in ORDER BY")
 		}
-		if err != nil || n < 1 || n > len(items) {
+		if err != nil || n < 1 || n > len(output.items) {
 			return nil, b.fail(x.At(), "42P10", "ORDER BY position %s is not in select list", x.Text)
 		}
-		return items[n-1].x, nil
+		return output.items[n-1].x, nil
 	case *syntax.Column:
 		if x.Table == "" {
-			if found, err := b.namedItem(x, items); found != nil || err != nil {
+			if found, err := b.namedItem(x, output); found != nil || err != nil {
 				return found, err
 			}
 		}
@@ -73,9 +80,19 @@ func (b *binder) orderExpr(x syntax.Expr, items []outputItem) (node, error) {
 	return b.settled(x)
 }
 
+// namedItems are the output columns, and by name those that were found before: comparing expressions takes its time.
+type namedItems struct {
+	items []outputItem
+	found map[string]node
+}
+
 // namedItem finds the output column of a name, nil if there is none.
-func (b *binder) namedItem(x *syntax.Column, items []outputItem) (found node, err error) {
-	for _, item := range items {
+func (b *binder) namedItem(x *syntax.Column, output namedItems) (node, error) {
+	found, known := output.found[x.Name]
+	if known {
+		return found, nil
+	}
+	for _, item := range output.items {
 		switch {
 		case item.name != x.Name:
 		case found == nil:
@@ -84,6 +101,7 @@ func (b *binder) namedItem(x *syntax.Column, items []outputItem) (found node, er
 			return nil, b.fail(x.At(), ambiguousColumn, "ORDER BY \"%s\" is ambiguous", x.Name)
 		}
 	}
+	output.found[x.Name] = found
 	return found, nil
 }
 
@@ -121,18 +139,29 @@ func evaluated(keys []sortKey, s *scope) ([]any, error) {
 		}
 		values[i] = v
 	}
-	return values, nil
+	return values, s.keep(rowBytes(values))
 }
 
-func sortRows(rows []sortable, keys []sortKey) {
+// sortRows orders rows. An error on the way leaves them in any order.
+func sortRows(rows []sortable, keys []sortKey, s *scope) (err error) {
 	slices.SortStableFunc(rows, func(a, b sortable) int {
 		for i, k := range keys {
+			if err == nil {
+				err = s.spend(nodeUnits)
+			}
+			if err == nil {
+				err = s.spendComparing(a.keys[i], b.keys[i])
+			}
+			if err != nil {
+				return 0
+			}
 			if c := k.compare(a.keys[i], b.keys[i]); c != 0 {
 				return c
 			}
 		}
 		return 0
 	})
+	return err
 }
 
 func (k sortKey) compare(a, b any) int {

@@ -15,6 +15,9 @@ type outputItem struct {
 func (b *binder) output(items []syntax.Item) ([]outputItem, error) {
 	var list []outputItem
 	for _, item := range items {
+		if len(list) > maxItems {
+			break
+		}
 		if item.Expr == nil {
 			all, err := b.star(item)
 			if err != nil {
@@ -36,8 +39,18 @@ func (b *binder) output(items []syntax.Item) ([]outputItem, error) {
 		}
 		list = append(list, outputItem{x, name})
 	}
+	if len(list) > maxItems {
+		return nil, b.fail(items[0].At, tooManyColumns, "target lists can have at most %d entries", maxItems)
+	}
 	return list, nil
 }
+
+// PostgreSQL's limits, and its SQLSTATE 54011 for what lies beyond.
+const (
+	maxItems       = 1664
+	maxColumns     = 1600
+	tooManyColumns = "54011"
+)
 
 // settle makes parameters text that stand in a select list by themselves, once all else had its say.
 func (b *binder) settle(items []outputItem, from []syntax.Item) (err error) {
@@ -126,37 +139,25 @@ func expressions(items []outputItem) []node {
 	return list
 }
 
-// project evaluates a result row.
+// project evaluates a result row, which the statement keeps.
 func project(items []outputItem, s *scope) ([]any, error) {
+	if err := s.spend(nodeUnits * len(items)); err != nil {
+		return nil, err
+	}
 	out := make([]any, len(items))
+	kept := rowBytes(nil)
 	for i, item := range items {
 		v, err := item.x.eval(s)
 		if err != nil {
 			return nil, err
 		}
 		out[i] = v
+		if kept += valueBytes(v); kept > chargeFrom { // before the next one is made
+			if err := s.keep(kept); err != nil {
+				return nil, err
+			}
+			kept = 0
+		}
 	}
-	return out, nil
-}
-
-// buffer counts what a statement keeps in memory.
-type buffer struct {
-	limits      Limits
-	rows, bytes int
-}
-
-func (b *buffer) add(values []any) error {
-	b.rows++
-	for _, v := range values {
-		b.bytes += sizeOf(v)
-	}
-	if b.rows > b.limits.ResultRows {
-		return pgerr.New(pgerr.ProgramLimitExceeded, "statement needs more than %d rows in memory", b.limits.ResultRows).
-			WithHint("Read in pages: WHERE key > $1 ORDER BY key LIMIT $2.")
-	}
-	if b.bytes > b.limits.ResultBytes {
-		return pgerr.New(pgerr.ProgramLimitExceeded, "statement needs more than %d bytes of rows in memory", b.limits.ResultBytes).
-			WithHint("Read in smaller pages: WHERE key > $1 ORDER BY key LIMIT $2.")
-	}
-	return nil
+	return out, s.keep(kept)
 }

@@ -78,34 +78,7 @@ type execution struct {
 	reader engine.Reader
 	scope  scope
 	limits Limits
-	turn   *turn // nil where nobody waits for the writer
-	own    turn  // what turn points to
-}
-
-// turn is a statement's time with the writer, which everybody else waits for.
-type turn struct {
-	ends time.Time
-	step int
-}
-
-// check fails when the time is over. It looks at the clock now and then; checkNow always does.
-func (x *execution) check() error {
-	const steps = 32
-	if x.turn == nil {
-		return nil
-	}
-	if x.turn.step++; x.turn.step%steps != 1 {
-		return nil
-	}
-	return x.checkNow()
-}
-
-func (x *execution) checkNow() error {
-	if x.turn == nil || time.Now().Before(x.turn.ends) {
-		return nil
-	}
-	return pgerr.New(pgerr.QueryCanceled, "canceling statement: it held the writer for more than %s, and nothing of it was kept", x.limits.WriteTime).
-		WithHint("Use an indexed condition, or change a few rows at a time: … WHERE key IN (SELECT key FROM … LIMIT 100).")
+	meter  *Meter
 }
 
 func (x *execution) writer() (engine.Writer, error) {
@@ -153,6 +126,7 @@ type Result struct {
 	Tag    string  // command tag: "INSERT 0 1", "SELECT 3", …
 	Rows   [][]any // values by the plan's Columns: nil, bool, int64, float64, string, []byte, time.Time
 	Notice string  // "" or what PostgreSQL tells as a NOTICE, such as `relation "x" already exists, skipping`
+	Bytes  int     // what it holds on the Meter; 0 for little
 }
 
 // tags are a command's tags for no row and for one, which are nearly all that is needed.
@@ -174,10 +148,10 @@ func (t *tags) of(n int) string {
 
 // Run executes the plan. r is an engine.Writer where Access is Write or Schema. args are Go values by Params; now is the
 // start of the transaction. When the catalogue changed since Prepare, the statement is planned anew; if its parameters or
-// columns are then others, Run fails with 0A000.
-func (p *Plan) Run(r engine.Reader, args []any, now time.Time) (*Result, error) {
+// columns are then others, Run fails with 0A000. What the result holds is on the Meter until the caller settles that.
+func (p *Plan) Run(r engine.Reader, args []any, now time.Time, m *Meter) (*Result, error) {
 	if len(args) != len(p.Params) {
-		return nil, pgerr.New(pgerr.ProtocolViolation, "statement has %d parameters, but %d values were given", len(p.Params), len(args))
+		return nil, wrongArguments(len(p.Params), len(args))
 	}
 	if p.run == nil {
 		return &Result{Tag: p.Tag}, nil
@@ -186,16 +160,39 @@ func (p *Plan) Run(r engine.Reader, args []any, now time.Time) (*Result, error) 
 	if err != nil {
 		return nil, err
 	}
+	return current.measured(r, args, now, m, current.run.execute)
+}
+
+// measured does a statement's work under the Meter.
+func (p *Plan) measured(r engine.Reader, args []any, now time.Time, m *Meter, do func(*execution) (*Result, error)) (*Result, error) {
+	x, err := p.execution(r, args, now, m)
+	if err != nil {
+		return nil, err
+	}
+	if _, writes := r.(engine.Writer); writes && p.Access != Schema && m.turn.IsZero() {
+		m.BeginTurn(x.limits.WriteTime)
+		defer m.EndTurn()
+	}
+	result, err := do(x)
+	if err != nil {
+		return nil, err
+	}
+	result.Bytes = m.statement.charged
+	return result, nil
+}
+
+// execution prepares one run.
+func (p *Plan) execution(r engine.Reader, args []any, now time.Time, m *Meter) (*execution, error) {
 	values, err := bindArguments(p.Params, args)
 	if err != nil {
 		return nil, err
 	}
-	x := &execution{reader: r, scope: scope{args: values, now: microseconds(now)}, limits: p.gate.limits}
-	if _, writes := r.(engine.Writer); writes && p.Access != Schema {
-		x.own.ends = time.Now().Add(x.limits.WriteTime)
-		x.turn = &x.own
-	}
-	return current.run.execute(x)
+	m.statement = usage{limit: p.gate.limits.ResultBytes}
+	return &execution{reader: r, scope: scope{args: values, now: microseconds(now), meter: m}, limits: p.gate.limits, meter: m}, nil
+}
+
+func wrongArguments(wanted, given int) error {
+	return pgerr.New(pgerr.ProtocolViolation, "statement has %d parameters, but %d values were given", wanted, given)
 }
 
 // current is the plan for the catalogue that r sees.
@@ -220,6 +217,12 @@ func (p *Plan) Bytes(args []any) int {
 		return 0
 	}
 	return p.run.bytes(args)
+}
+
+// Weight estimates the memory that the plan takes: expressions grow with the text, and * with the table.
+func (p *Plan) Weight() int {
+	const fixed, perByte, perColumn = 512, 64, 192
+	return fixed + perByte*len(p.sql) + perColumn*len(p.Columns)
 }
 
 // Frees tells whether a run only takes out what is stored.

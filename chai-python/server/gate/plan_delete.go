@@ -95,7 +95,33 @@ func (p *deletePlan) execute(x *execution) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Tag: fmt.Sprintf("DELETE %d", swept+int64(len(rows)))}
+	result, err := p.change(x, rows)
+	if err == nil && swept > 0 {
+		result.Tag = fmt.Sprintf("DELETE %d", swept+int64(len(rows)))
+	}
+	return result, err
+}
+
+// Where an index says which rows go, or how many at most, the writer is not kept for long.
+func (p *deletePlan) scouts() bool {
+	return !p.scan.byPrimaryKey() && (p.batch == nil || p.batch.limit == nil)
+}
+func (p *deletePlan) target() *scan   { return p.scan }
+func (p *deletePlan) nothing() string { return "DELETE 0" }
+
+func (p *deletePlan) find(x *execution) ([][]any, error) {
+	if err := x.fold(p.folded); err != nil {
+		return nil, err
+	}
+	return p.scan.matches(x, "DELETE", -1)
+}
+
+func (p *deletePlan) change(x *execution, rows [][]any) (*Result, error) {
+	w, err := x.writer()
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Tag: fmt.Sprintf("DELETE %d", len(rows))}
 	for _, row := range rows {
 		if err := p.deleteRow(x, w, row); err != nil {
 			return nil, err
@@ -108,7 +134,7 @@ func (p *deletePlan) execute(x *execution) (*Result, error) {
 }
 
 func (p *deletePlan) deleteRow(x *execution, w engine.Writer, row []any) error {
-	if err := x.check(); err != nil {
+	if err := x.meter.spend(writeUnits); err != nil {
 		return err
 	}
 	if err := w.Charge(p.scan.table.entryWeight(row)); err != nil {
@@ -146,7 +172,7 @@ func (p *deletePlan) sweep(x *execution, w engine.Writer) (swept int64, done boo
 		return 0, false, err
 	}
 	for done = true; begin != nil && done && swept < limit; {
-		if err := x.checkNow(); err != nil {
+		if err := x.meter.look(); err != nil {
 			return 0, false, err
 		}
 		most := min(limit-swept, chunk)

@@ -220,6 +220,9 @@ func (p *insertPlan) execute(x *execution) (*Result, error) {
 	result, count := &Result{}, 0
 	touched := map[any]bool{}
 	for _, values := range p.rows {
+		if err := x.meter.spend(writeUnits); err != nil {
+			return nil, err
+		}
 		proposed, err := p.propose(x, values)
 		if err != nil {
 			return nil, err

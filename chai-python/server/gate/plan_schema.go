@@ -51,6 +51,9 @@ func (b *binder) tableSentence(s *syntax.CreateTable) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if len(s.Columns) > maxColumns {
+		return "", b.fail(s.Columns[maxColumns].Name.At, tooManyColumns, "tables can have at most %d columns", maxColumns)
+	}
 	seen := map[string]bool{}
 	for _, c := range s.Columns {
 		if c.Wrong != "" {

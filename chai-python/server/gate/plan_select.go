@@ -211,14 +211,13 @@ func (p *selectPlan) found(x *execution, skip int64) ([][]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept := buffer{limits: x.limits}
-	return [][]any{out}, kept.add(out)
+	return [][]any{out}, nil
 }
 
 // streamed takes rows in the order that they are read in.
 func (p *selectPlan) streamed(x *execution, skip, count int64) ([][]any, error) {
 	var rows [][]any
-	kept := buffer{limits: x.limits}
+	kept := buffer{x: x}
 	inner := *x
 	err := p.scan.run(x, func(row []any) error {
 		if skip > 0 {
@@ -231,7 +230,7 @@ func (p *selectPlan) streamed(x *execution, skip, count int64) ([][]any, error) 
 			return err
 		}
 		rows = append(rows, out)
-		if err := kept.add(out); err != nil {
+		if err := kept.count(); err != nil {
 			return err
 		}
 		if int64(len(rows)) == count {
@@ -245,7 +244,7 @@ func (p *selectPlan) streamed(x *execution, skip, count int64) ([][]any, error) 
 // sorted reads all rows and sorts them here: Chai's own sorts leave rubbish in the database.
 func (p *selectPlan) sorted(x *execution, skip, count int64) ([][]any, error) {
 	var all []sortable
-	kept := buffer{limits: x.limits}
+	kept := buffer{x: x}
 	inner := *x
 	err := p.scan.run(x, func(row []any) error {
 		inner.scope.row = row
@@ -258,12 +257,14 @@ func (p *selectPlan) sorted(x *execution, skip, count int64) ([][]any, error) {
 			return err
 		}
 		all = append(all, sortable{out, keys})
-		return kept.add(out)
+		return kept.count()
 	})
+	if err == nil {
+		err = sortRows(all, p.keys, &x.scope)
+	}
 	if err != nil {
 		return nil, err
 	}
-	sortRows(all, p.keys)
 	var rows [][]any
 	for i := skip; i < int64(len(all)) && int64(len(rows)) != count; i++ {
 		rows = append(rows, all[i].row)

@@ -39,14 +39,29 @@ func (b *binder) updatePlan(s *syntax.Update) (*updatePlan, error) {
 func (p *updatePlan) bytes(args []any) int { return argumentBytes(args) }
 
 func (p *updatePlan) execute(x *execution) (*Result, error) {
-	w, err := x.writer()
+	if _, err := x.writer(); err != nil {
+		return nil, err
+	}
+	rows, err := p.find(x)
 	if err != nil {
 		return nil, err
 	}
+	return p.change(x, rows)
+}
+
+func (p *updatePlan) scouts() bool    { return !p.scan.byPrimaryKey() }
+func (p *updatePlan) target() *scan   { return p.scan }
+func (p *updatePlan) nothing() string { return updateTags.of(0) }
+
+func (p *updatePlan) find(x *execution) ([][]any, error) {
 	if err := x.fold(p.folded); err != nil {
 		return nil, err
 	}
-	rows, err := p.scan.matches(x, "UPDATE", -1)
+	return p.scan.matches(x, "UPDATE", -1)
+}
+
+func (p *updatePlan) change(x *execution, rows [][]any) (*Result, error) {
+	w, err := x.writer()
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func (w *rowWrite) values() []node {
 
 // apply changes the scope's row and returns it as changed.
 func (w *rowWrite) apply(x *execution, to engine.Writer) ([]any, error) {
-	if err := x.check(); err != nil {
+	if err := x.meter.spend(writeUnits); err != nil {
 		return nil, err
 	}
 	old := x.scope.row
@@ -125,11 +125,11 @@ func (s *scan) matches(x *execution, verb string, most int64) ([][]any, error) {
 		if row == nil || err != nil {
 			return nil, err
 		}
-		kept := buffer{limits: x.limits}
+		kept := buffer{x: x}
 		return [][]any{row}, kept.add(row)
 	}
 	var rows [][]any
-	kept := buffer{limits: x.limits}
+	kept := buffer{x: x}
 	err := s.run(x, func(row []any) error {
 		rows = append(rows, row)
 		if len(rows) > x.limits.WriteRows {

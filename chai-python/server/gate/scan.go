@@ -14,6 +14,7 @@ type scan struct {
 	all       []node // the condition's conjuncts
 	fixed     []node // those that do not depend on the row: asked once
 	fetch     []int  // places of the columns that are read
+	units     int    // of work for each row
 	selected  string // SELECT … FROM …
 }
 
@@ -27,6 +28,7 @@ func newScan(t *table, condition node, wanted *ordering, needed ...node) *scan {
 			s.fixed = append(s.fixed, c)
 		}
 	}
+	s.units = rowUnits + nodeUnits*nodes(append(needed, condition)...)
 	s.needs(append(needed, condition)...)
 	return s
 }
@@ -106,6 +108,11 @@ func (s *scan) byOneKey() bool {
 	return s.path.column >= 0 && s.path.column == s.table.key && s.path.keys == nil && len(s.path.equal) == 1
 }
 
+// byPrimaryKey says that the path is some values of the primary key.
+func (s *scan) byPrimaryKey() bool {
+	return s.path.column >= 0 && s.path.column == s.table.key && s.path.equal != nil
+}
+
 // one is what run would hand on where byOneKey, nil for none.
 func (s *scan) one(x *execution) (row []any, err error) {
 	if ok, err := s.possible(x); err != nil || !ok {
@@ -115,7 +122,7 @@ func (s *scan) one(x *execution) (row []any, err error) {
 	if err != nil || key == nil {
 		return nil, err
 	}
-	if err := x.check(); err != nil {
+	if err := x.meter.spend(s.units); err != nil {
 		return nil, err
 	}
 	if row, err = x.reader.Get(s.table.Table, key); err != nil || row == nil {
@@ -182,7 +189,7 @@ func (s *scan) runKeys(x *execution, emit func([]any) error) error {
 // runRows reads rows by their primary key.
 func (s *scan) runRows(x *execution, keys []any, emit func([]any) error) error {
 	for _, key := range keys {
-		if err := x.check(); err != nil {
+		if err := x.meter.spend(s.units); err != nil {
 			return err
 		}
 		row, err := x.reader.Get(s.table.Table, key)
@@ -233,7 +240,7 @@ func (s *scan) query(x *execution, sentence string, args []any, emit func([]any)
 		return v.run(x, s.table.database, emit)
 	}
 	return x.reader.Query(sentence, args, func(values []any) error {
-		if err := x.check(); err != nil {
+		if err := x.meter.spend(s.units); err != nil {
 			return err
 		}
 		row := make([]any, len(s.table.Columns))

@@ -103,7 +103,11 @@ func (d *database) record(sql string, args ...any) []string {
 	var sentences []string
 	err = d.engine.Write(context.Background(), engine.WriteRequest{Schema: p.Access == gate.Schema, Run: func(w engine.Writer) error {
 		r := &recorder{Writer: w, tb: d}
-		_, err := p.Run(r, args, d.now)
+		var on engine.Reader = r
+		if p.Access == gate.Read {
+			on = struct{ engine.Reader }{r}
+		}
+		_, err := p.Run(on, args, d.now, new(gate.Meter))
 		sentences = r.sentences
 		for _, line := range r.unsafe {
 			d.Errorf("%s: %s", sql, line)

@@ -19,6 +19,9 @@ func (n *inSelect) eval(s *scope) (any, error) {
 	if err != nil || x == nil {
 		return nil, err
 	}
+	if err := s.spendOn(x); err != nil {
+		return nil, err
+	}
 	return s.selected[n.from].has(x), nil
 }
 
@@ -71,6 +74,10 @@ func (s *selection) run(x *execution) (*valueSet, error) {
 			if v, err = castValue(v, from, s.of); err != nil {
 				return nil, err
 			}
+		}
+		const entry = 64 // of the map
+		if err := x.scope.keep(entry + 2*valueBytes(v)); err != nil {
+			return nil, err
 		}
 		set.add(v)
 	}

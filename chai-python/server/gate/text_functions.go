@@ -21,10 +21,10 @@ func (n *textFunction) eval(s *scope) (any, error) {
 	if err != nil || v == nil {
 		return nil, err
 	}
-	if b, ok := v.([]byte); ok {
-		return n.apply(string(b)), nil
+	if err := s.spendOn(v); err != nil {
+		return nil, err
 	}
-	return n.apply(v.(string)), nil
+	return n.apply(asString(v)), nil
 }
 
 // lowerASCII and upperASCII change the case of ASCII letters alone, as PostgreSQL's C collation does.

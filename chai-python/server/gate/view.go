@@ -127,6 +127,9 @@ func (b *binder) findView(name syntax.Name) (*table, error) {
 func (v *view) run(x *execution, database string, emit func([]any) error) error {
 	for _, t := range x.reader.Catalogue().Tables() {
 		for _, row := range v.rows(database, t) {
+			if err := x.meter.spend(rowUnits); err != nil {
+				return err
+			}
 			if err := emit(row); err == engine.Stop {
 				return nil
 			} else if err != nil {

@@ -10,7 +10,7 @@ import "chaisqld/gate"
 // The limits keep a client that never sends Sync from growing it for ever.
 const (
 	maxBatchSteps = 1000
-	maxBatchBytes = 1 << 20
+	maxBatchBytes = 1 << 20 // of parameters, or of replies that wait for their turn
 )
 
 type batch struct {
@@ -28,6 +28,7 @@ type step struct {
 	maxRows int
 	staged  int // replies in batch.staged that come before this step's
 	fresh   bool
+	found   *gate.Found // the rows that it changes, if they were looked for beforehand
 	err     error
 }
 
@@ -39,7 +40,9 @@ type undo struct {
 
 func (b *batch) pending() bool { return len(b.steps) > 0 }
 
-func (b *batch) full() bool { return len(b.steps) >= maxBatchSteps || b.bytes >= maxBatchBytes }
+func (b *batch) full() bool {
+	return max(len(b.steps), len(b.undo)) >= maxBatchSteps || max(b.bytes, len(b.staged)) >= maxBatchBytes
+}
 
 func (b *batch) add(s step) {
 	s.staged = len(b.staged)
@@ -71,6 +74,7 @@ func (c *conn) settle(final bool) error {
 	}
 	c.sendStaged(len(c.batch.staged))
 	c.batch.reset()
+	c.settleMemory()
 	return nil
 }
 
@@ -112,10 +116,10 @@ func (c *conn) runStretch(steps []step, final bool) (done int, err error) {
 		}
 		return 1, c.emit(&steps[0])
 	}
-	ctx, end := c.cancel.begin(c.timeout())
+	ctx := c.beginWork()
 	done, err = c.execute(ctx, steps, final)
 	err = whyCanceled(ctx, err)
-	end()
+	c.endWork()
 	for i := range steps[:done] {
 		c.sendStaged(steps[i].staged)
 		if err := c.emit(&steps[i]); err != nil {

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"chaisqld/engine"
-
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
@@ -22,16 +20,15 @@ type canceler struct {
 	ctx      context.Context
 	stop     context.CancelCauseFunc
 	busy     bool
+	began    time.Time
 	deadline time.Time   // of what is running; zero: none
 	timer    *time.Timer // rings at the deadline or before
 	rings    time.Time   // when; zero: it is not set
 	secret   uint32
-	done     func() // end, bound once
 }
 
 func newCanceler() *canceler {
 	k := &canceler{}
-	k.done = k.end
 	var secret [4]byte
 	rand.Read(secret[:])
 	k.secret = binary.BigEndian.Uint32(secret[:])
@@ -45,15 +42,15 @@ func (k *canceler) matches(key []byte) bool { return subtle.ConstantTimeCompare(
 
 // begin opens the time in which cancel has an effect; the caller calls end.
 // A timeout of 0 is none.
-func (k *canceler) begin(timeout time.Duration) (ctx context.Context, end func()) {
+func (k *canceler) begin(timeout time.Duration) context.Context {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.busy, k.deadline = true, time.Time{}
+	k.busy, k.began, k.deadline = true, time.Now(), time.Time{}
 	if timeout > 0 {
-		k.deadline = time.Now().Add(timeout)
+		k.deadline = k.began.Add(timeout)
 		k.setTimer()
 	}
-	return k.ctx, k.done
+	return k.ctx
 }
 
 // setTimer sees to it that the timer rings in time. k.mu is held.
@@ -92,13 +89,15 @@ func (k *canceler) close() {
 	}
 }
 
-func (k *canceler) end() {
+// end closes it, and tells how long it was.
+func (k *canceler) end() time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.busy = false
 	if k.ctx.Err() != nil {
 		k.ctx, k.stop = context.WithCancelCause(context.Background())
 	}
+	return time.Since(k.began)
 }
 
 // cancel stops what is running, with the reason that its client is told.
@@ -117,58 +116,3 @@ func (s *Server) cancelRequest(m *pgproto3.CancelRequest) {
 		c.cancel.cancel(errUserCancel)
 	}
 }
-
-// rowsPerCheck is how many rows pass between two looks at the context: the
-// engine under us looks at none.
-const rowsPerCheck = 64
-
-// watch counts rows, however they are read.
-type watch struct {
-	ctx  context.Context
-	rows int
-}
-
-func (w *watch) row() error {
-	if w.rows++; w.rows%rowsPerCheck == 0 && w.ctx.Err() != nil {
-		return context.Cause(w.ctx)
-	}
-	return nil
-}
-
-func (w *watch) query(r engine.Reader, sql string, args []any, row func([]any) error) error {
-	return r.Query(sql, args, func(values []any) error {
-		if err := w.row(); err != nil {
-			return err
-		}
-		return row(values)
-	})
-}
-
-func (w *watch) get(r engine.Reader, t *engine.Table, key any) ([]any, error) {
-	if err := w.row(); err != nil {
-		return nil, err
-	}
-	return r.Get(t, key)
-}
-
-type watchedReader struct {
-	engine.Reader
-	watch
-}
-
-func (w *watchedReader) Query(sql string, args []any, row func([]any) error) error {
-	return w.query(w.Reader, sql, args, row)
-}
-
-func (w *watchedReader) Get(t *engine.Table, key any) ([]any, error) { return w.get(w.Reader, t, key) }
-
-type watchedWriter struct {
-	engine.Writer
-	watch
-}
-
-func (w *watchedWriter) Query(sql string, args []any, row func([]any) error) error {
-	return w.query(w.Writer, sql, args, row)
-}
-
-func (w *watchedWriter) Get(t *engine.Table, key any) ([]any, error) { return w.get(w.Writer, t, key) }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"chaisqld/gate"
 	"chaisqld/pgerr"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -44,6 +45,10 @@ type conn struct {
 	statements map[string]*statement
 	portals    map[string]*portal
 
+	meter          *gate.Meter
+	statementBytes int           // what the prepared statements weigh
+	worked         time.Duration // the time that statements took since the last Sync or Flush
+
 	stranger bool      // counted among those who have not logged in; guarded by server.mu
 	timed    bool      // a read deadline is set
 	writeBy  time.Time // the write deadline
@@ -58,6 +63,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		settings:   newSettings(s.options.Version),
 		statements: map[string]*statement{},
 		portals:    map[string]*portal{},
+		meter:      gate.NewMeter(s.lane, s.memory, s.options.ConnectionMemory),
 	}
 	c.backend.SetMaxBodyLen(s.options.MaxMessageBytes)
 	c.running.bind(c)
@@ -84,6 +90,7 @@ func (c *conn) serve() {
 // close ends the connection; TLS has a word for that, which gets five seconds.
 func (c *conn) close() {
 	c.cancel.close()
+	c.meter.Settle(0)
 	c.nc.Close()
 }
 
@@ -116,7 +123,10 @@ func (c *conn) handle(m pgproto3.FrontendMessage) error {
 	case *pgproto3.Query:
 		return c.simpleQuery(m.String)
 	case *pgproto3.Parse, *pgproto3.Bind, *pgproto3.Describe, *pgproto3.Execute, *pgproto3.Close, *pgproto3.Flush:
-		return c.extendedQuery(m)
+		if err := c.extendedQuery(m); err != nil || len(c.out) <= sendAhead {
+			return err
+		}
+		return c.flush() // a client that sends no Sync gets its replies nevertheless
 	case *pgproto3.FunctionCall:
 		return c.simpleFailure(pgerr.New(pgerr.FeatureNotSupported, "the function call protocol is not supported"))
 	case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail:

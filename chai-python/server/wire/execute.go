@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 
 	"chaisqld/engine"
 	"chaisqld/gate"
@@ -31,13 +32,38 @@ func (c *conn) execute(ctx context.Context, steps []step, final bool) (done int,
 	case c.tx.readOnly || !final:
 		return c.runEach(ctx, steps)
 	default:
+		if done, err = c.scout(ctx, steps); done > 0 || err != nil {
+			return done, err
+		}
 		done, err = c.running.write(ctx, c, steps, engine.WriteRequest{
 			Bytes: bytesOf(steps), Schema: access == gate.Schema, Frees: frees(steps)})
 		if err != nil && done == len(steps) {
 			done = 0
 		}
+		if len(steps) > 1 && errors.Is(err, gate.ErrTurnOver) {
+			return c.runEach(ctx, steps) // in a transaction that is held, each of them has its turn
+		}
 	}
 	return done, err
+}
+
+// scout looks for the rows that a single statement is about to change. Where
+// there are none it is done.
+func (c *conn) scout(ctx context.Context, steps []step) (done int, err error) {
+	s := &steps[0]
+	p := s.portal
+	if len(steps) > 1 || s.err != nil || !s.fresh || p.plan == nil || !p.plan.Scouts() {
+		return 0, nil
+	}
+	err = c.server.engine.Read(ctx, func(r engine.Reader) (err error) {
+		s.found, err = p.plan.Find(r, p.args, c.tx.now, c.meter)
+		return err
+	})
+	if err != nil || s.found == nil || s.found.Nothing() == nil {
+		return 0, shifted(err, p.offset)
+	}
+	p.result = s.found.Nothing()
+	return 1, nil
 }
 
 // inFailedTransaction is the answer to whatever does not end the transaction.
@@ -138,12 +164,13 @@ func (c *conn) runStep(r engine.Reader, s *step) error {
 			return err
 		}
 	}
-	result, err := p.plan.Run(r, p.args, c.tx.now)
-	if err != nil {
-		return shifted(err, p.offset)
+	var err error
+	if w, writes := r.(engine.Writer); s.found != nil && writes {
+		p.result, err = s.found.Run(w, p.args, c.tx.now, c.meter)
+	} else {
+		p.result, err = p.plan.Run(r, p.args, c.tx.now, c.meter)
 	}
-	p.result = result
-	return nil
+	return shifted(err, p.offset)
 }
 
 // runEach runs steps one by one in a transaction that is held open.
@@ -167,7 +194,7 @@ func (c *conn) runHeld(ctx context.Context, s *step) error {
 	if s.err != nil {
 		return s.err
 	}
-	onReader := func(r engine.Reader) error { return c.runStep(&watchedReader{r, watch{ctx: ctx}}, s) }
+	onReader := func(r engine.Reader) error { return c.runStep(r, s) }
 	switch access := s.access(); {
 	case access == gate.None:
 		return c.runStep(nil, s)
@@ -180,7 +207,7 @@ func (c *conn) runHeld(ctx context.Context, s *step) error {
 	case access == gate.Schema:
 		c.tx.schema = true
 	}
-	return c.onLease(ctx, s.frees(), func(w engine.Writer) error { return c.runStep(&watchedWriter{w, watch{ctx: ctx}}, s) })
+	return c.onLease(ctx, s.frees(), func(w engine.Writer) error { return c.runStep(w, s) })
 }
 
 func verbName(v gate.Verb) string {

@@ -63,6 +63,20 @@ func (c *conn) extendedMessage(m pgproto3.FrontendMessage) error {
 			return err
 		}
 	}
+	if _, flush := m.(*pgproto3.Flush); flush {
+		if err := c.settle(false); err != nil {
+			return err
+		}
+		c.worked = 0
+		return c.flush()
+	}
+	if err := c.queryMessage(m); err != nil || !c.batch.full() {
+		return err
+	}
+	return c.settle(false)
+}
+
+func (c *conn) queryMessage(m pgproto3.FrontendMessage) error {
 	switch m := m.(type) {
 	case *pgproto3.Parse:
 		return c.parse(m)
@@ -75,10 +89,7 @@ func (c *conn) extendedMessage(m pgproto3.FrontendMessage) error {
 	case *pgproto3.Close:
 		return c.closeObject(m)
 	}
-	if err := c.settle(false); err != nil { // Flush
-		return err
-	}
-	return c.flush()
+	return violation("unexpected message %T", m).AsFatal()
 }
 
 func (c *conn) parse(m *pgproto3.Parse) error {
@@ -94,7 +105,11 @@ func (c *conn) parse(m *pgproto3.Parse) error {
 	if err != nil {
 		return err
 	}
-	c.changeStatement(m.Name, &statement{plan: plan, params: paramTypes(plan, numeric)})
+	s := &statement{plan: plan, params: paramTypes(plan, numeric)}
+	if err := c.meter.Hold(s.weight()); err != nil {
+		return err
+	}
+	c.changeStatement(m.Name, s)
 	c.sendFixed(parseComplete)
 	return nil
 }
@@ -136,6 +151,9 @@ func (c *conn) bind(m *pgproto3.Bind) error {
 	}
 	p := &portal{name: m.DestinationPortal, plan: s.plan, formats: m.ResultFormatCodes}
 	if err := p.bindParameters(m, s); err != nil {
+		return err
+	}
+	if err := c.hold(p); err != nil {
 		return err
 	}
 	c.portals[m.DestinationPortal] = p
@@ -228,16 +246,13 @@ func parameterDescription(params []gate.Type) *pgproto3.ParameterDescription {
 	return &pgproto3.ParameterDescription{ParameterOIDs: oids}
 }
 
-// executePortal leaves the work to the next Sync, Flush or full batch.
+// executePortal leaves the work to the next Sync or Flush, or to when the batch is full.
 func (c *conn) executePortal(m *pgproto3.Execute) error {
 	p := c.portals[m.Portal]
 	if p == nil {
 		return noSuchPortal(m.Portal)
 	}
 	c.batch.add(step{portal: p, maxRows: max(int(int32(m.MaxRows)), 0)})
-	if c.batch.full() {
-		return c.settle(false)
-	}
 	return nil
 }
 
@@ -265,11 +280,17 @@ func (c *conn) changeStatement(name string, s *statement) {
 }
 
 func (c *conn) putStatement(name string, s *statement) {
+	c.statementBytes += s.weight() - c.statements[name].weight()
 	if s == nil {
 		delete(c.statements, name)
 		return
 	}
 	c.statements[name] = s
+}
+
+func (c *conn) forgetStatements() {
+	clear(c.statements)
+	c.statementBytes = 0
 }
 
 // sync ends the batch and the implicit transaction.

@@ -49,8 +49,8 @@ func (c *conn) maintain(o gate.MaintenanceOption, args []any) ([][]any, error) {
 			return c.server.engine.Backup(ctx, path, progress)
 		}
 	}
-	ctx, end := c.cancel.begin(0)
-	defer end()
+	ctx := c.cancel.begin(0)
+	defer c.cancel.end()
 	report, err := c.watch(ctx, do)
 	if err != nil {
 		return nil, maintenanceError(err)

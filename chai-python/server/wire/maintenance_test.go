@@ -113,8 +113,8 @@ func TestWhatEndsAnOperation(t *testing.T) {
 			c, frontend, client := watching(t)
 			result := make(chan error, 1)
 			go func() {
-				ctx, end := c.cancel.begin(0)
-				defer end()
+				ctx := c.cancel.begin(0)
+				defer c.cancel.end()
 				_, err := c.watch(ctx, busy)
 				result <- err
 			}()

@@ -12,8 +12,7 @@ import (
 type running struct {
 	steps  []step
 	done   int
-	reader watchedReader
-	writer watchedWriter
+	schema bool
 
 	onReader func(engine.Reader) error
 	onWriter func(engine.Writer) error
@@ -21,24 +20,24 @@ type running struct {
 
 // bind makes the functions that the engine is given, once.
 func (x *running) bind(c *conn) {
-	x.onReader = func(r engine.Reader) error {
-		x.reader.Reader = r
-		return c.runSteps(&x.reader, x.steps, &x.done)
-	}
+	x.onReader = func(r engine.Reader) error { return c.runSteps(r, x.steps, &x.done) }
 	x.onWriter = func(w engine.Writer) error {
-		x.writer.Writer = w
-		return c.runSteps(&x.writer, x.steps, &x.done)
+		if !x.schema { // which may take its time
+			c.meter.BeginTurn(c.server.gate.WriteTime())
+			defer c.meter.EndTurn()
+		}
+		return c.runSteps(w, x.steps, &x.done)
 	}
 }
 
 func (x *running) read(ctx context.Context, c *conn, steps []step) (done int, err error) {
-	x.steps, x.done, x.reader.watch = steps, 0, watch{ctx: ctx}
+	x.steps, x.done = steps, 0
 	err = c.server.engine.Read(ctx, x.onReader)
 	return x.end(), err
 }
 
 func (x *running) write(ctx context.Context, c *conn, steps []step, w engine.WriteRequest) (done int, err error) {
-	x.steps, x.done, x.writer.watch = steps, 0, watch{ctx: ctx}
+	x.steps, x.done, x.schema = steps, 0, w.Schema
 	w.Run = x.onWriter
 	err = c.server.engine.Write(ctx, w)
 	return x.end(), err
@@ -46,6 +45,6 @@ func (x *running) write(ctx context.Context, c *conn, steps []step, w engine.Wri
 
 // end lets go of what the engine gave.
 func (x *running) end() (done int) {
-	x.steps, x.reader, x.writer = nil, watchedReader{}, watchedWriter{}
+	x.steps = nil
 	return x.done
 }

@@ -7,6 +7,7 @@ package wire
 import (
 	"errors"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,8 @@ type Server struct {
 	gate    *gate.Gate
 	options Options
 	access  atomic.Pointer[Access]
+	lane    *gate.Lane
+	memory  *gate.Memory
 
 	mu        sync.Mutex
 	conns     map[uint32]*conn
@@ -49,6 +52,8 @@ func NewServer(e *engine.Engine, g *gate.Gate, o Options) (*Server, error) {
 	}
 	return &Server{
 		engine: e, gate: g, options: o,
+		lane:     gate.NewLane(runtime.GOMAXPROCS(0) - 1),
+		memory:   gate.NewMemory(o.Memory),
 		conns:    make(map[uint32]*conn),
 		refusing: make(chan struct{}, maxRefusals),
 		idle:     make(chan struct{}),

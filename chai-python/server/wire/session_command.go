@@ -116,19 +116,19 @@ func (c *conn) discardCommand(what string) error {
 		return pgerr.New(pgerr.ActiveSQLTransaction, "DISCARD ALL cannot run inside a transaction block")
 	}
 	clear(c.portals)
-	clear(c.statements)
+	c.forgetStatements()
 	return c.settings.reset("")
 }
 
 // deallocateCommand answers DEALLOCATE, which no rollback undoes.
 func (c *conn) deallocateCommand(name string) error {
 	if name == "" {
-		clear(c.statements)
+		c.forgetStatements()
 		return nil
 	}
 	if c.statements[name] == nil {
 		return noSuchStatement(name)
 	}
-	delete(c.statements, name)
+	c.putStatement(name, nil)
 	return nil
 }

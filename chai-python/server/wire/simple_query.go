@@ -20,7 +20,7 @@ func (c *conn) simpleQuery(sql string) error {
 		c.skipping = true
 		return c.flush()
 	}
-	delete(c.statements, "")
+	c.putStatement("", nil)
 	delete(c.portals, "")
 	c.stageSimple(sql)
 	return c.endOfQuery(c.settle(true))
@@ -113,6 +113,7 @@ func (c *conn) endOfQuery(err error) error {
 			c.send(errorResponse(asError(err)))
 		}
 	}
+	c.worked = 0
 	c.reportSettings()
 	c.readyForQuery()
 	return c.flush()

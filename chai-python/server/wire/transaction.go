@@ -68,8 +68,8 @@ func (c *conn) isolate() error {
 	if !serial || c.tx.readOnly {
 		return nil
 	}
-	ctx, end := c.cancel.begin(c.timeout())
-	defer end()
+	ctx := c.beginWork()
+	defer c.endWork()
 	return whyCanceled(ctx, c.onLease(ctx, true, func(engine.Writer) error { return nil }))
 }
 
@@ -197,6 +197,7 @@ func (c *conn) abort() {
 func (c *conn) endTransaction() {
 	c.releaseEngine()
 	clear(c.portals)
+	c.settleMemory()
 	c.tx = transaction{}
 }
 

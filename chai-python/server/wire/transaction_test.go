@@ -1,14 +1,11 @@
 package wire
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
-
-	"chaisqld/engine"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -118,39 +115,6 @@ func TestStatementTimeout(t *testing.T) {
 	holder.do("ROLLBACK", "ROLLBACK", "Ready I")
 	c.do("INSERT INTO t VALUES ('x', 1)", "INSERT 0 1", "Ready I")
 }
-
-// However a statement reads its rows, it is stopped soon after its time.
-func TestEveryWayToReadIsStopped(t *testing.T) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	cancel(errTimeout)
-	for name, r := range map[string]engine.Reader{
-		"reader": &watchedReader{endless{}, watch{ctx: ctx}},
-		"writer": &watchedWriter{endless{}, watch{ctx: ctx}},
-	} {
-		if err := r.Query("", nil, func([]any) error { return nil }); err != errTimeout {
-			t.Errorf("%s: a query ended with %v", name, err)
-		}
-		var err error
-		for range rowsPerCheck {
-			_, err = r.Get(nil, nil)
-		}
-		if err != errTimeout {
-			t.Errorf("%s: look-ups by key ended with %v", name, err)
-		}
-	}
-}
-
-// endless has rows for whoever asks.
-type endless struct{ engine.Writer }
-
-func (endless) Query(_ string, _ []any, row func([]any) error) (err error) {
-	for err == nil {
-		err = row(nil)
-	}
-	return err
-}
-
-func (endless) Get(*engine.Table, any) ([]any, error) { return []any{}, nil }
 
 // The server's own limit holds whatever the client sets, and one statement's
 // time is not the next one's.

@@ -1,0 +1,105 @@
+package gate
+
+import (
+	"time"
+
+	"chaisqld/engine"
+)
+
+// An UPDATE or DELETE that has to look through rows does so before it asks for the writer, which it then keeps only for the
+// rows that it has found. As in PostgreSQL's READ COMMITTED, a row that has changed since is looked at again, and a row that
+// has come since is not there yet.
+
+// Found are the rows that a statement is about to change.
+type Found struct {
+	plan     *Plan
+	keys     []any
+	selected map[*selection]*valueSet // what its inner SELECTs gave
+	tag      string
+}
+
+// scout is an executor whose rows can be found beforehand.
+type scout interface {
+	executor
+	scouts() bool
+	find(x *execution) ([][]any, error)
+	change(x *execution, rows [][]any) (*Result, error)
+	target() *scan
+	nothing() string // the tag where there are no rows
+}
+
+// Scouts tells whether Find should run before Run.
+func (p *Plan) Scouts() bool {
+	s, ok := p.run.(scout)
+	return ok && s.scouts()
+}
+
+// Find looks for the rows that Run would change; nil where the plan is of another catalogue, and Run has to look itself.
+func (p *Plan) Find(r engine.Reader, args []any, now time.Time, m *Meter) (*Found, error) {
+	if r.Catalogue().Version != p.version {
+		return nil, nil
+	}
+	x, err := p.execution(r, args, now, m)
+	if err != nil {
+		return nil, err
+	}
+	s := p.run.(scout)
+	rows, err := s.find(x)
+	if err != nil {
+		return nil, err
+	}
+	found := &Found{plan: p, selected: x.scope.selected, tag: s.nothing()}
+	for _, row := range rows {
+		found.keys = append(found.keys, row[s.target().table.key])
+	}
+	return found, nil
+}
+
+// Nothing is the result of a statement without rows to change, nil if there are some.
+func (f *Found) Nothing() *Result {
+	if len(f.keys) > 0 {
+		return nil
+	}
+	return &Result{Tag: f.tag}
+}
+
+// Run changes the rows that were found and are still what the statement wants.
+func (f *Found) Run(w engine.Writer, args []any, now time.Time, m *Meter) (*Result, error) {
+	if w.Catalogue().Version != f.plan.version {
+		return f.plan.Run(w, args, now, m)
+	}
+	return f.plan.measured(w, args, now, m, func(x *execution) (*Result, error) {
+		s := f.plan.run.(scout)
+		x.scope.selected = f.selected
+		rows, err := s.target().again(x, f.keys)
+		if err != nil {
+			return nil, err
+		}
+		return s.change(x, rows)
+	})
+}
+
+// again reads rows by their keys, and leaves out those that do not meet the condition any more.
+func (s *scan) again(x *execution, keys []any) (rows [][]any, err error) {
+	inner := *x
+	for _, key := range keys {
+		if err := x.meter.spend(s.units); err != nil {
+			return nil, err
+		}
+		row, err := x.reader.Get(s.table.Table, key)
+		if err != nil {
+			return nil, err
+		}
+		if row == nil {
+			continue
+		}
+		inner.scope.row = row
+		switch ok, err := isTrue(s.condition, &inner.scope); {
+		case err != nil:
+			return nil, err
+		case ok:
+			rows = append(rows, row)
+		}
+	}
+	return rows, nil
+}
