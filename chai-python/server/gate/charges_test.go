@@ -63,6 +63,32 @@ func TestEveryDeletionIsCharged(t *testing.T) {
 	d.exec("DELETE 1", `DELETE FROM sessions WHERE expiry <= $1`, after(2))
 }
 
+// Changing one value of a row takes its index entries out and puts them back.
+func TestIndexEntriesAreCharged(t *testing.T) {
+	d := openCharged(t, 1000)
+	d.exec("CREATE TABLE", `CREATE TABLE n (k INT PRIMARY KEY, i INT, a TEXT, b TEXT, c TEXT, d TEXT)`)
+	for _, column := range []string{"a", "b", "c", "d"} {
+		d.exec("CREATE INDEX", `CREATE INDEX ON n (`+column+`)`)
+	}
+	long := strings.Repeat("x", 60)
+	d.exec("INSERT 0 1", `INSERT INTO n VALUES (1, 1, $1, $1, $1, $1)`, long)
+	d.fails(pgerr.ProgramLimitExceeded, `UPDATE n SET i = 2`)
+	d.exec("DELETE 1", `DELETE FROM n`)
+	d.exec("INSERT 0 1", `INSERT INTO n VALUES (1, 1, $1, NULL, NULL, NULL)`, long)
+	d.exec("UPDATE 1", `UPDATE n SET i = 2`)
+}
+
+// Which rows an inner SELECT leaves out is not for the table's index to say.
+func TestDeletingWithAnOffset(t *testing.T) {
+	d := openMemory(t)
+	d.createSessions()
+	for i := range 4 {
+		d.exec("INSERT 0 1", `INSERT INTO sessions VALUES ($1, '', $2)`, fmt.Sprint(i), after(i))
+	}
+	d.exec("DELETE 1", `DELETE FROM sessions WHERE token IN (SELECT token FROM sessions WHERE expiry < '2030-01-01' ORDER BY expiry LIMIT 1 OFFSET 2)`)
+	d.rows([][]any{{"0"}, {"1"}, {"3"}}, `SELECT token FROM sessions ORDER BY token`)
+}
+
 func TestValueBytes(t *testing.T) {
 	d := openDatabase(t, ":memory:", gate.Limits{ValueBytes: 1000})
 	d.exec("CREATE TABLE", `CREATE TABLE v (k TEXT PRIMARY KEY, b BYTEA, s TEXT)`)

@@ -71,8 +71,8 @@ func decimalTooLong() error {
 func (d Decimal) units() int { return 16 + d.digits.BitLen()/32 }
 
 func (d Decimal) checked() (any, error) {
-	const bitsPerDigit = 4 // at most
-	if d.scale > decimalDigits || d.digits.BitLen() > (decimalDigits+d.scale)*bitsPerDigit {
+	const bitsPerThousandDigits = 3322
+	if d.scale > decimalDigits || d.digits.BitLen() > (decimalDigits+d.scale)*bitsPerThousandDigits/1000 {
 		return nil, decimalTooLong()
 	}
 	return d, nil

@@ -3,6 +3,7 @@ package gate_test
 import (
 	"encoding/hex"
 	"errors"
+	"strings"
 	"testing"
 
 	"chaisqld/gate"
@@ -20,6 +21,13 @@ func TestDecimalsComeBackFromTheBinaryFormat(t *testing.T) {
 			t.Errorf("%s: %s came back as %s, %v", s, v, back, err)
 		}
 	}
+}
+
+func TestDecimalsHaveALimit(t *testing.T) {
+	d := openMemory(t)
+	large := "1" + strings.Repeat("0", 600)
+	d.exec("SELECT 1", "SELECT "+large+" * 10, 1.5 / "+large)
+	d.fails(pgerr.FeatureNotSupported, "SELECT "+large+" * "+large)
 }
 
 func TestDecimalsThatAreNone(t *testing.T) {

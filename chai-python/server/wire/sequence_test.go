@@ -224,6 +224,12 @@ var sequences = map[string][]turn{
 		{says(query("SELECT table_name FROM information_schema.tables")), []string{"Columns table_name:19/0", "Row t", "SELECT 1", "Ready I"}},
 		{says(query("LISTEN x"), query("CLOSE c"), query("SELECT set_config('jit', 'off', false)")), []string{"ERROR 0A000", "Ready I", "ERROR 0A000", "Ready I", "ERROR 0A000", "Ready I"}},
 	},
+	"a failure takes back the statements prepared behind it": {
+		{says(whole("SELECT 1"), parse("kept", "SELECT 2"), whole("INSERT INTO t VALUES ('a', 1)"), parse("lost", "SELECT 3"), syncing),
+			[]string{parsed, bound, "Row 1", "SELECT 1", parsed, parsed, bound, "ERROR 23505", "Ready I"}},
+		{says(bind("", "kept"), execute(""), syncing), []string{bound, "Row 2", "SELECT 1", "Ready I"}},
+		{says(bind("", "lost"), syncing), []string{"ERROR 26000", "Ready I"}},
+	},
 	"messages out of place": {
 		{says(&pgproto3.CopyData{Data: []byte("x")}, &pgproto3.CopyDone{}, &pgproto3.CopyFail{Message: "x"}, query("SELECT 1")), []string{"Columns ?column?:23/0", "Row 1", "SELECT 1", "Ready I"}},
 		{says(&pgproto3.FunctionCall{Function: 1}), []string{"ERROR 0A000", "Ready I"}},
