@@ -9,7 +9,7 @@ import (
 
 // agree says whether two answers are the same; order where the statement settles it.
 func agree(s *statement, ours, theirs outcome) bool {
-	if ours.code != theirs.code {
+	if ours.code != theirs.code || ours.where != theirs.where {
 		return false
 	}
 	if ours.code != "" {

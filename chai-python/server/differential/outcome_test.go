@@ -49,6 +49,7 @@ type param struct {
 // outcome is what a server answered.
 type outcome struct {
 	code, message string // SQLSTATE, "" for success
+	where         string // the object of a violated constraint
 	tag           string
 	columns       []column
 	rows          [][][]byte
@@ -130,7 +131,11 @@ func columnsOf(fields []pgconn.FieldDescription) []column {
 func failed(err error) outcome {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
-		return outcome{code: e.Code, message: e.Message}
+		o := outcome{code: e.Code, message: e.Message}
+		if class(o, "23") {
+			o.where = strings.Join([]string{e.SchemaName, e.TableName, e.ColumnName, e.ConstraintName}, " ")
+		}
+		return o
 	}
 	return outcome{code: "?????", message: err.Error()}
 }

@@ -71,7 +71,7 @@ func (t *table) storable(place int, v any, limits Limits) (any, error) {
 	if v == nil {
 		if c.NotNull || place == t.key {
 			return nil, pgerr.New(pgerr.NotNullViolation, "null value in column \"%s\" of relation \"%s\" violates not-null constraint",
-				c.Name, t.Name)
+				c.Name, t.Name).On(pgerr.Object{Schema: publicSchema, Table: t.Name, Column: c.Name})
 		}
 		return nil, nil
 	}

@@ -123,10 +123,10 @@ type DeallocateOption struct{ Name string }
 
 // Result is what one run produced.
 type Result struct {
-	Tag    string  // command tag: "INSERT 0 1", "SELECT 3", …
-	Rows   [][]any // values by the plan's Columns: nil, bool, int64, float64, string, []byte, time.Time
-	Notice string  // "" or what PostgreSQL tells as a NOTICE, such as `relation "x" already exists, skipping`
-	Bytes  int     // what it holds on the Meter; 0 for little
+	Tag     string   // command tag: "INSERT 0 1", "SELECT 3", …
+	Rows    [][]any  // values by the plan's Columns: nil, bool, int64, float64, string, []byte, time.Time
+	Notices []string // what PostgreSQL tells as NOTICEs, such as `relation "x" already exists, skipping`
+	Bytes   int      // what it holds on the Meter; 0 for little
 }
 
 // tags are a command's tags for no row and for one, which are nearly all that is needed.

@@ -59,7 +59,7 @@ func (p *createIndexPlan) execute(x *execution) (*Result, error) {
 	case name == "":
 		name = freeIndexName(b.catalogue, t, place)
 	case relationExists(b.catalogue, name) && p.index.IfNotExists:
-		result.Notice = fmt.Sprintf("relation \"%s\" already exists, skipping", name)
+		result.Notices = []string{fmt.Sprintf("relation \"%s\" already exists, skipping", name)}
 		return result, nil
 	case relationExists(b.catalogue, name):
 		return nil, b.fail(p.index.Name.At, pgerr.DuplicateTable, "relation \"%s\" already exists", name)

@@ -195,7 +195,7 @@ func (p *createTablePlan) execute(x *execution) (*Result, error) {
 		if !p.ifNotExists {
 			return nil, p.duplicate
 		}
-		result.Notice = fmt.Sprintf("relation \"%s\" already exists, skipping", p.name)
+		result.Notices = []string{fmt.Sprintf("relation \"%s\" already exists, skipping", p.name)}
 		return result, nil
 	}
 	if p.failure != nil {
@@ -230,12 +230,11 @@ func (p *dropPlan) execute(x *execution) (*Result, error) {
 		return nil, err
 	}
 	result := &Result{Tag: p.tag}
-	var notices []string
 	for _, name := range p.drop.Names {
 		sentence, kind, found := p.sentence(w.Catalogue(), name.Text)
 		switch {
 		case name.Schema != "":
-			notices = append(notices, fmt.Sprintf("schema \"%s\" does not exist, skipping", name.Schema))
+			result.Notices = append(result.Notices, fmt.Sprintf("schema \"%s\" does not exist, skipping", name.Schema))
 		case found:
 			if err := w.Define(sentence); err != nil {
 				return nil, err
@@ -243,7 +242,7 @@ func (p *dropPlan) execute(x *execution) (*Result, error) {
 		case isRelation(w.Catalogue(), name.Text):
 			return nil, p.binder.fail(name.At, wrongObjectType, "\"%s\" is not %s", name.Text, map[bool]string{true: "an index", false: "a table"}[p.drop.Index])
 		case p.drop.IfExists:
-			notices = append(notices, fmt.Sprintf("%s \"%s\" does not exist, skipping", kind, name.Text))
+			result.Notices = append(result.Notices, fmt.Sprintf("%s \"%s\" does not exist, skipping", kind, name.Text))
 		default:
 			code := pgerr.UndefinedTable
 			if p.drop.Index {
@@ -252,7 +251,6 @@ func (p *dropPlan) execute(x *execution) (*Result, error) {
 			return nil, p.binder.fail(name.At, code, "%s \"%s\" does not exist", kind, name.Text)
 		}
 	}
-	result.Notice = strings.Join(notices, "; ")
 	return result, nil
 }
 

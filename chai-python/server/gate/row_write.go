@@ -88,10 +88,10 @@ func (t *table) named(err error) error {
 	if !errors.As(err, &e) || e.Code != pgerr.UniqueViolation {
 		return err
 	}
-	named := pgerr.New(pgerr.UniqueViolation, "duplicate key value violates unique constraint \"%s_pkey\"", t.Name).
-		WithDetail("Key (" + t.Columns[t.key].Name + ") already exists.")
-	named.Cause = err
-	return named
+	constraint := primaryKeyName(t.Table)
+	return pgerr.New(pgerr.UniqueViolation, "duplicate key value violates unique constraint \"%s\"", constraint).
+		WithDetail("Key (" + t.Columns[t.key].Name + ") already exists.").
+		On(pgerr.Object{Schema: publicSchema, Table: t.Name, Constraint: constraint}).WithCause(err)
 }
 
 // entryWeight estimates the bytes that taking a row out puts into the transaction: its key and index entries.

@@ -79,8 +79,12 @@ type Error struct {
 	Hint     string
 	Position int  // 1-based character in the SQL text, 0 when unknown
 	Fatal    bool // the connection ends with this error
+	Where    Object
 	Cause    error
 }
+
+// Object is what a violated constraint belongs to. Programs go by it, not by the message.
+type Object struct{ Schema, Table, Column, Constraint string }
 
 // New formats a message under a SQLSTATE. An error wrapped with %w in the
 // format becomes the cause.
@@ -122,6 +126,13 @@ func (e *Error) At(position int) *Error {
 func (e *Error) AsFatal() *Error {
 	c := *e
 	c.Fatal = true
+	return &c
+}
+
+// On returns a copy that names the object whose constraint was violated.
+func (e *Error) On(o Object) *Error {
+	c := *e
+	c.Where = o
 	return &c
 }
 

@@ -22,8 +22,10 @@ func (c *conn) emit(s *step) error {
 	if p.simple && p.plan.Columns != nil {
 		c.out = appendRowDescription(c.out, p.plan.Columns, nil)
 	}
-	if p.result.Notice != "" && s.fresh {
-		c.notify("NOTICE", noticeCode(p.plan.Verb), p.result.Notice)
+	if s.fresh {
+		for _, text := range p.result.Notices {
+			c.notify("NOTICE", noticeCode(p.plan.Verb), text)
+		}
 	}
 	rows, suspended := p.take(s.maxRows)
 	if err := c.emitRows(p, rows); err != nil {
@@ -125,5 +127,3 @@ func fatal(err error) bool {
 	}
 	return errors.Is(err, errOver) || asError(err).Fatal
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

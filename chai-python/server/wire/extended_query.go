@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"strconv"
 	"unicode/utf8"
 
 	"chaisqld/gate"
@@ -196,7 +197,7 @@ func (p *portal) bindParameters(m *pgproto3.Bind, s *statement) error {
 		}
 		value, err := decode(s.params[i], formatOf(m.ParameterFormatCodes, i), raw)
 		if err != nil {
-			return asError(err).WithDetail("Parameter $" + itoa(i+1) + ".")
+			return asError(err).WithDetail("Parameter $" + strconv.Itoa(i+1) + ".")
 		}
 		p.args[i] = value
 		p.bytes += len(raw)

@@ -66,6 +66,7 @@ func errorResponse(e *pgerr.Error) *pgproto3.ErrorResponse {
 	return &pgproto3.ErrorResponse{
 		Severity: severity, SeverityUnlocalized: severity,
 		Code: e.Code, Message: e.Message, Detail: e.Detail, Hint: e.Hint, Position: int32(e.Position),
+		SchemaName: e.Where.Schema, TableName: e.Where.Table, ColumnName: e.Where.Column, ConstraintName: e.Where.Constraint,
 	}
 }
 

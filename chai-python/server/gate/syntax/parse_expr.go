@@ -251,7 +251,7 @@ func (p *parser) primary() Expr {
 
 func (p *parser) parenthesized(t token) Expr {
 	if next := p.peek(); next.is("select") || next.is("values") || next.is("with") {
-		p.unsupported(t.at, "a subquery here", "Only DELETE … WHERE key IN (SELECT key …) takes one.")
+		p.unsupported(t.at, "a subquery here", "Supported is WHERE column IN (SELECT column …).")
 	}
 	x := p.expr()
 	if t := p.peek(); t.is(",") {
