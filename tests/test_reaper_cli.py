@@ -29,6 +29,18 @@ def test_what_cannot_be_a_store_is_refused_and_left_as_it_is(
     assert target.exists() == (kind in {"file", "empty"})
 
 
+@pytest.mark.parametrize("command", ["run", "once"])
+def test_what_does_not_pass_by_itself_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    (tmp_path / "pebble").mkdir()
+    monkeypatch.setenv("CHAISQL_SERVER", "/nonexistent/chaisqld")
+    assert main([command, str(tmp_path)]) == 78
+    errors = capsys.readouterr().err
+    assert "/nonexistent/chaisqld, which is not an executable file" in errors
+    assert errors.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

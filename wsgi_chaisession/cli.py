@@ -14,7 +14,6 @@ from wsgi_chaisession.store import ReaperStatus
 
 URL_SCHEMES = ("postgresql://", "postgres://")
 CHAI_DATA = "pebble"  # the folder in which Chai keeps its files
-BROKEN = (65, 73)  # chaisqld's exit codes for a damaged or foreign directory and for one it may not use
 REMEDY = "start the application, or run chaisession create-schema"
 TIMEOUT = 30.0  # seconds for one call; the first may have to start chaisqld and let it recover
 # SQLSTATEs of tables that are missing or of another shape: of column, table, operator and datatype.
@@ -82,7 +81,7 @@ def exit_code(error: SessionError) -> Exit:
         return Exit.INTERNAL
     cause: BaseException | None = error
     while cause is not None:
-        if getattr(cause, "exit_code", None) in BROKEN or getattr(cause, "sqlstate", None) in FOREIGN:
+        if getattr(cause, "permanent", False) or getattr(cause, "sqlstate", None) in FOREIGN:
             return Exit.CONFIGURATION
         cause = cause.__cause__
     return Exit.UNAVAILABLE
