@@ -24,9 +24,8 @@ import click
 
 from benchmarks.foreground import DATA, Foreground
 from benchmarks.servers import MissingError, Running, chaisqld, workplace
-from reaper import Reaper
+from reaper import Pace, Reaper
 from reaper.durations import duration, positive_duration
-from reaper.pacing import Pace
 from wsgi_chaisession import ChaiStore
 from wsgi_chaisession.tokens import generate, hash_token
 
@@ -189,7 +188,7 @@ def main(
         with workplace(folder) as place, filled(place, database, rows=rows, expired=expired) as server:
             url = url_of(server)
             timed = Timed(url)
-            reaper = Reaper(timed, time_budget=3600.0, **pace)
+            reaper = Reaper(timed, Pace(time_budget=3600.0, **pace))
             result = measure(url, reaper, timed, rate=rate, alone=alone)
     except MissingError as error:
         raise click.ClickException(str(error)) from error

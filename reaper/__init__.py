@@ -4,6 +4,9 @@ It is a process and not a thread of the web workers because cleaning up must nei
 nor depend on requests arriving, and because N workers would do it N times.
 """
 
-from reaper.loop import Reaper, Run
+from reaper.loop import Reaper
+from reaper.observers import Observer, Observers
+from reaper.outcome import Count, Run
+from reaper.pacing import Pace
 
-__all__ = ["Reaper", "Run"]
+__all__ = ["Count", "Observer", "Observers", "Pace", "Reaper", "Run"]

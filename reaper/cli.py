@@ -15,13 +15,14 @@ from typing import Any
 import click
 
 from reaper.install import install
-from reaper.loop import Count, Reaper, Run
-from reaper.options import Reloadable, configurable, read_again
+from reaper.loop import Reaper
+from reaper.observers import Observer, Observers
+from reaper.options import REPEATED, Reloadable, configurable, read_again
+from reaper.outcome import Count, Run
 from reaper.pacing import Pace
 from reaper.progress import Bar
 from reaper.status import status
 from reaper.stop import Stop
-from reaper.store import Observer
 from reaper.supervise import Supervisor
 from wsgi_chaisession.cli import (
     EXIT_CODES,
@@ -55,9 +56,21 @@ def reaper() -> None:
 
 
 @reaper.command(epilog=f"{PRECEDENCE}\n\n{EXIT_CODES}", cls=Reloadable)
-@configurable
+@configurable(*REPEATED)
 @click.pass_context
-def run(context: click.Context, /, *, store: str, interval: float, verbose: bool, **options: Any) -> None:
+def run(
+    context: click.Context,
+    /,
+    *,
+    store: str,
+    interval: float,
+    timeout: float,
+    metrics_file: Path | None,
+    as_json: bool,
+    dry_run: bool,
+    verbose: bool,
+    **pace: Any,
+) -> None:
     """Delete expired sessions every INTERVAL until SIGTERM or SIGINT.
 
     A store that is down is tried again, with growing pauses, for as long as it takes. The batch under way is
@@ -69,35 +82,54 @@ def run(context: click.Context, /, *, store: str, interval: float, verbose: bool
         click.echo(f"{PROGRAM}: disabled (--interval 0)", err=True)
         return
     stop, supervisor = Stop(), Supervisor()
+    _check_watchdog(supervisor.watchdog, timeout)
     reload = Reload(context, stop, supervisor)
+    observers = _observers(metrics_file, as_json=as_json, supervisor=supervisor)
+    worker = Reaper(
+        existing_store(store, timeout=timeout),
+        Pace(interval=interval, **pace),
+        observers=observers,
+        before_run=partial(_still_there, store),
+        hopeless=_hopeless,
+        reload=reload.take,
+        dry_run=dry_run,
+        stop=stop,
+    )
     with _handled({signal.SIGTERM: stop.set, signal.SIGINT: stop.set, signal.SIGHUP: reload.ask}):
-        _reaper(
-            store,
-            stop,
-            interval=interval,
-            supervisor=supervisor,
-            reload=reload.take,
-            hopeless=_hopeless,
-            **options,
-        ).run()
+        worker.run()
 
 
-@reaper.command(epilog=f"{PRECEDENCE}\n\n{EXIT_CODES}", cls=Reloadable)
-@configurable
-def once(*, store: str, dry_run: bool, verbose: bool, interval: float, **options: Any) -> None:
+@reaper.command(epilog=f"{PRECEDENCE}\n\n{EXIT_CODES}")
+@configurable()
+def once(
+    *,
+    store: str,
+    timeout: float,
+    metrics_file: Path | None,
+    as_json: bool,
+    dry_run: bool,
+    verbose: bool,
+    **pace: Any,
+) -> None:
     """Delete expired sessions now, print one summary line and end (for cron and timers).
 
     A terminal is shown a progress bar.
     """
-    del interval  # one file of options serves both commands
     _log_to_stderr(verbose=verbose)
     stop = Stop()
     with _handled({signal.SIGTERM: stop.set, signal.SIGINT: stop.set}):
         with Bar(sys.stderr) as bar:
-            worker = _reaper(store, stop, progress=bar, **options)
+            observers = _observers(metrics_file, as_json=as_json, progress=bar)
+            worker = Reaper(
+                existing_store(store, timeout=timeout),
+                Pace(**pace),
+                observers=observers,
+                before_run=partial(_still_there, store),
+                stop=stop,
+            )
             worker.wait_jitter()
             outcome = worker.count_once() if dry_run else worker.run_once()
-        _echo(outcome, as_json=options["as_json"])
+        _echo(outcome, as_json=as_json)
 
 
 reaper.add_command(status)
@@ -145,19 +177,24 @@ class Reload:
         return Pace(**{name: new[name] for name in fields})
 
 
-def _reaper(
-    store: str, stop: Stop, *, timeout: float, metrics_file: Path | None, as_json: bool, **options: Any
-) -> Reaper:
-    observer = _metrics(metrics_file)
-    sessions = existing_store(store, timeout=timeout)
+def _observers(metrics_file: Path | None, *, as_json: bool, **others: Any) -> Observers:
+    if metrics_file is not None:
+        others["metrics"] = _metrics(metrics_file)
     if as_json:
-        options["report"] = partial(_echo, as_json=True)
-    return Reaper(sessions, stop=stop, before_run=partial(_still_there, store), observer=observer, **options)
+        others["report"] = partial(_echo, as_json=True)
+    return Observers(**others)
 
 
-def _metrics(path: Path | None) -> Observer | None:
-    if path is None:
-        return None
+def _check_watchdog(watchdog: float | None, timeout: float) -> None:
+    """Refuse a watchdog that would bite while a call to the store is merely slow; both in seconds."""
+    if watchdog is not None and watchdog <= 2 * timeout:
+        raise ConfigurationError(
+            f"the watchdog waits {watchdog:g} s for a sign of life, and a call to the store may take twice "
+            f"--timeout, which is {timeout:g} s: raise WatchdogSec= or lower --timeout"
+        )
+
+
+def _metrics(path: Path) -> Observer:
     try:
         from reaper.metrics import MetricsFile  # noqa: PLC0415 - its library is optional
     except ImportError as error:

@@ -7,89 +7,58 @@ here knows about signals, arguments or exit codes; that is `reaper.cli`.
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
+from reaper.observers import Observers
+from reaper.outcome import Count, Run
 from reaper.pacing import Backoff, BatchSize, Pace
 from reaper.stop import Stop, StopRequest
-from reaper.store import Observer, ReapableStore
-from reaper.supervise import Supervisor
+from reaper.store import ReapableStore, Watched
 from wsgi_chaisession.errors import SessionError, StoreUnavailable
 
 log = logging.getLogger("reaper")
 
 FIRST_RETRY = 1.0  # seconds after the first failure
 LONGEST_RETRY = 60.0  # seconds; never longer than the interval either
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What one run did."""
-
-    deleted: int
-    batches: int
-    seconds: float
-    complete: bool  # False: the time budget or a stop request ended it, more may be waiting
-
-    def __str__(self) -> str:
-        sessions = _plural(self.deleted, "expired session", "expired sessions")
-        text = f"deleted {sessions} in {_plural(self.batches, 'batch', 'batches')}, {self.seconds:.3f} s"
-        return text if self.complete else f"{text}; more may be waiting"
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """What a run would have had to do."""
-
-    expired: int
-
-    def __str__(self) -> str:
-        return f"{self.expired} expired sessions would be deleted"
+USUAL, NOBODY = Pace(), Observers()
 
 
 class Reaper:
-    """Deletes expired sessions from ``store``, once or every ``interval`` seconds.
+    """Deletes expired sessions from ``store``, once or every ``pace.interval`` seconds.
 
     ``stop()`` may come from a signal handler or another thread, before, during or after a run: the batch
     under way is finished, nothing new is begun, and calling it when nothing runs is harmless.
 
-    :param pace: see `reaper.pacing.Pace`: interval, batch_rows, max_hold, pause, time_budget, jitter.
+    :param observers: told what happens; see `reaper.observers.Observers`.
     :param before_run: raises SessionError where a run makes no sense now.
     :param hopeless: says whether an error before the first success will not pass by itself.
-    :param progress: told the store and the number of rows after each batch.
     :param reload: returns a new pace when one was asked for; asked in every wait.
     """
 
     def __init__(
         self,
         store: ReapableStore,
+        pace: Pace = USUAL,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        observers: Observers = NOBODY,
         before_run: Callable[[], None] = lambda: None,
         hopeless: Callable[[SessionError], bool] = lambda _: False,
-        progress: Callable[[ReapableStore, int], None] = lambda _store, _deleted: None,
         reload: Callable[[], Pace | None] = lambda: None,
-        report: Callable[[Run | Count], None] = lambda outcome: log.info("%s", outcome),
         dry_run: bool = False,
         stop: StopRequest | None = None,
-        supervisor: Supervisor | None = None,
-        observer: Observer | None = None,
+        clock: Callable[[], float] = time.monotonic,
         backoff: Backoff | None = None,
-        **pace: Any,
     ) -> None:
-        self._store = store
-        self._pace = Pace(**pace)
-        self._clock = clock
+        self._store = Watched(store, observers.supervisor.heartbeat)
+        self._pace = pace
+        self._observers = observers
+        self._supervisor = observers.supervisor
         self._before_run = before_run
         self._hopeless = hopeless
-        self._progress = progress
         self._reload = reload
-        self._report = report
         self._dry_run = dry_run
         self._stop = Stop() if stop is None else stop
-        self._supervisor = Supervisor({}) if supervisor is None else supervisor
-        self._observer = Observer() if observer is None else observer
-        self._backoff = backoff or Backoff(first=FIRST_RETRY, most=min(self._pace.interval, LONGEST_RETRY))
+        self._clock = clock
+        self._backoff = Backoff(first=FIRST_RETRY) if backoff is None else backoff
         self._succeeded = False
         self._unrecorded = 0  # sessions deleted by runs that failed later
         self._runs: int | None = None  # of all reapers, when the last run here was recorded
@@ -132,9 +101,9 @@ class Reaper:
             self._before_run()
             run = self._reap()
             self._record(run, interval)
-            self._observer.succeeded(self._store, run.complete)
+            self._observe(run, interval)
         except SessionError:
-            self._observer.failed()
+            self._observers.metrics.failed()
             raise
         finally:
             self._store.close()
@@ -150,8 +119,15 @@ class Reaper:
             if not isinstance(error, StoreUnavailable):  # refused; else it may have been recorded
                 self._unrecorded = deleted
             raise
-        if interval is not None:
-            self._look_around()
+
+    def _observe(self, run: Run, interval: float | None) -> None:
+        """Ask for what the reports tell of the run; it has succeeded whatever becomes of that."""
+        try:
+            self._observers.metrics.succeeded(self._store, run.complete)
+            if interval is not None:
+                self._look_around()
+        except SessionError as error:
+            log.warning("the run was recorded, but not all of its numbers could be read: %s", _line(error))
 
     def _look_around(self) -> None:
         """Say once when runs were recorded in between that are not from here."""
@@ -172,13 +148,20 @@ class Reaper:
             return self._failed(error)
         self._succeeded = True
         self._backoff.succeeded()
-        self._report(outcome)
+        self._tell(outcome)
         self._supervisor.status(f"last run {outcome}")
         return self._pace.interval + self._pace.delay()
 
+    def _tell(self, outcome: Run | Count) -> None:
+        """Report; where that goes to a disk that is full or a reader that has left, the work goes on."""
+        try:
+            self._observers.report(outcome)
+        except OSError as error:
+            log.warning("%s; that could not be printed: %s", outcome, error.strerror or error)
+
     def _failed(self, error: SessionError) -> float:
-        delay = self._backoff.failed()
-        reason = " ".join(str(error).split())  # drivers quote several lines, a log has one
+        delay = self._backoff.failed(min(self._pace.interval, LONGEST_RETRY))
+        reason = _line(error)
         log.warning("the store failed: %s; next try in %.1f s", reason, delay)
         self._supervisor.status(f"the store failed, next try in {delay:.1f} s: {reason}")
         return delay
@@ -208,14 +191,14 @@ class Reaper:
         seconds = self._clock() - began
         log.debug("batch of at most %d: deleted %d in %.4f s", limit, rows, seconds)
         size.learn(seconds)
-        self._progress(self._store, rows)
+        self._observers.progress(self._store, rows)
         return rows
 
     def _wait(self, seconds: float) -> None:
         """Wait, stop early when asked to, and give the watchdog its signs of life meanwhile.
 
-        They come from here and from nowhere else: after each batch and while there is nothing to do. A call
-        that hangs gives none. A reload ends the wait, so that the next run goes by the new settings.
+        They come from here while there is nothing to do, and after each call to the store; a call that hangs
+        gives none. A reload ends the wait, so that the next run goes by the new settings.
         """
         watchdog = self._supervisor.watchdog
         longest = seconds if watchdog is None else watchdog / 2
@@ -237,5 +220,6 @@ class Reaper:
         return True
 
 
-def _plural(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
+def _line(error: SessionError) -> str:
+    """Drivers quote several lines; a log has one."""
+    return " ".join(str(error).split())

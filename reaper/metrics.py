@@ -14,7 +14,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from reaper.store import Observer, ReapableStore, ReaperStatus
+from reaper.observers import Observer
+from reaper.store import ReapableStore, ReaperStatus
 
 log = logging.getLogger("reaper")
 
@@ -41,9 +42,12 @@ class MetricsFile(Observer):
             pass
 
     def succeeded(self, store: ReapableStore, complete: bool) -> None:  # noqa: FBT001 - as Run has it
-        self._status, self._lag = store.reaper_status(), store.reaper_lag()
-        self._up, self._complete = True, complete
-        self._write()
+        self._up = True
+        try:
+            self._status, self._lag = store.reaper_status(), store.reaper_lag()
+            self._complete = complete
+        finally:  # what could not be read stays what it was
+            self._write()
 
     def failed(self) -> None:
         self._up = False

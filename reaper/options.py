@@ -7,7 +7,6 @@ told by its key.
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +32,20 @@ def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 def _read_config(context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
     if path is not None:
-        context.default_map = checked(path, load(path), context.command.params)
+        context.default_map = checked(path, load(path), in_the_file.params)
     return path
 
 
+# Of `run` alone.
+REPEATED = (
+    option(
+        "--interval",
+        type=duration,
+        metavar="DURATION",
+        default="5m",
+        help="Time from the end of a run to the next; 0 disables the reaper.",
+    ),
+)
 OPTIONS = (
     option(
         "--config",
@@ -46,13 +55,6 @@ OPTIONS = (
         expose_value=False,
         callback=_read_config,
         help="TOML file with the options below (and store) as keys, such as batch-rows = 50.",
-    ),
-    option(
-        "--interval",
-        type=duration,
-        metavar="DURATION",
-        default="5m",
-        help="Time from the end of a run to the next; 0 disables the reaper. (once ignores it.)",
     ),
     option(
         "--batch-rows", type=click.IntRange(1, 10_000), default=100, help="Most rows that one batch deletes."
@@ -98,9 +100,23 @@ OPTIONS = (
 )
 
 
-def configurable(command: Command) -> Command:
-    """Give a command STORE and all options."""
-    return store_argument(reduce(lambda wrapped, add: add(wrapped), reversed(OPTIONS), command))
+def configurable(*more: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Give a command STORE, the options and some more."""
+    config, *others = OPTIONS
+    added: list[Callable[[Command], Command]] = [store_argument, config, *more, *others]
+
+    def configured(command: Command) -> Command:
+        for add in reversed(added):
+            command = add(command)
+        return command
+
+    return configured
+
+
+@click.command()
+@configurable(*REPEATED)
+def in_the_file(**_options: Any) -> None:
+    """One file serves both commands: each passes by what only the other has."""
 
 
 class Reloadable(click.Command):

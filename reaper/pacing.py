@@ -57,20 +57,19 @@ class BatchSize:
 
 
 class Backoff:
-    """Seconds until the next try: doubling from ``first`` to ``most``, each shortened by up to half.
+    """Seconds until the next try: doubling from ``first``, each shortened by up to half.
 
     The random part keeps the reapers of several machines from knocking at a returning server together.
     """
 
-    def __init__(self, *, first: float, most: float, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(self, *, first: float, jitter: Callable[[], float] = random.random) -> None:
         self._first = first
-        self._most = most
         self._jitter = jitter
         self._failures = 0
 
-    def failed(self) -> float:
-        """Count a failure and return how many seconds to wait."""
-        longest = min(self._most, self._first * 2.0 ** min(self._failures, 32))
+    def failed(self, most: float) -> float:
+        """Count a failure and return how many seconds to wait, ``most`` at the most."""
+        longest = min(most, self._first * 2.0 ** min(self._failures, 32))
         self._failures += 1
         return longest * (1 - self._jitter() / 2)
 

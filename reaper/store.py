@@ -1,11 +1,14 @@
-"""What the loop needs of a store, and whom it tells what it learned there."""
+"""What the loop needs of a store, and that store with a sign of life after each call."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from wsgi_chaisession.store import ReaperStatus
 
-__all__ = ["Observer", "ReapableStore", "ReaperStatus"]
+__all__ = ["ReapableStore", "ReaperStatus", "Watched"]
+
+T = TypeVar("T")
 
 
 class ReapableStore(Protocol):
@@ -19,11 +22,37 @@ class ReapableStore(Protocol):
     def close(self) -> None: ...
 
 
-class Observer:
-    """Told of every attempt while the store can still be asked; this one does nothing with it."""
+class Watched:
+    """A store that calls ``beat`` after each answer and each failure, whoever asked it.
 
-    def succeeded(self, store: ReapableStore, complete: bool) -> None:  # noqa: FBT001 - as Run has it
-        """Take in a run that was recorded."""
+    Each of its methods ends within twice the store's timeout, being at most two calls to the database. So a
+    watchdog that waits longer than that bites when a call hangs beyond its deadline, and else never.
+    """
 
-    def failed(self) -> None:
-        """Take in a run that the store failed."""
+    def __init__(self, store: ReapableStore, beat: Callable[[], None]) -> None:
+        self._store = store
+        self._beat = beat
+
+    def delete_expired(self, limit: int, now: datetime | None = None) -> int:
+        return self._ended(lambda: self._store.delete_expired(limit, now))
+
+    def count_expired(self) -> int:
+        return self._ended(self._store.count_expired)
+
+    def record_reaper_run(self, deleted: int, seconds: float, *, interval: float | None = None) -> None:
+        self._ended(lambda: self._store.record_reaper_run(deleted, seconds, interval=interval))
+
+    def reaper_status(self) -> ReaperStatus | None:
+        return self._ended(self._store.reaper_status)
+
+    def reaper_lag(self) -> float:
+        return self._ended(self._store.reaper_lag)
+
+    def close(self) -> None:
+        self._store.close()
+
+    def _ended(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        finally:
+            self._beat()

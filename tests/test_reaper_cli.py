@@ -42,6 +42,23 @@ def test_what_does_not_pass_by_itself_is_not_tried_again(
 
 
 @pytest.mark.parametrize(
+    ("timeout", "message"),
+    [
+        ("10s", "the watchdog waits 20 s for a sign of life, and a call to the store may take twice"),
+        ("9s", "does not exist"),  # the next thing that is looked at
+    ],
+)
+def test_a_watchdog_that_would_bite_a_slow_call_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], timeout: str, message: str
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "20000000")
+    assert main(["run", "/nonexistent", "--timeout", timeout]) == 78
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "Missing command"),

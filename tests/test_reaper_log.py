@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from reaper import Reaper
+from reaper import Pace, Reaper
 from wsgi_chaisession import ChaiStore
 from wsgi_chaisession.store import ReaperStatus
 from wsgi_chaisession.testing import MemoryStore
@@ -125,5 +125,5 @@ def test_a_reaper_on_a_host_with_a_wrong_clock_deletes_what_has_expired(
     store.insert("new", b"x", datetime.now(UTC) + timedelta(hours=1))
     store.insert("old", b"x", datetime.now(UTC) - timedelta(seconds=5))
     with host_clock(monkeypatch, off):
-        assert Reaper(store, pause=0).run_once().deleted == 1
+        assert Reaper(store, Pace(pause=0)).run_once().deleted == 1
     assert [key for key, _ in store.all()] == ["new"]

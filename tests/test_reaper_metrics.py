@@ -3,11 +3,12 @@
 import logging
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from reaper import Reaper
+from reaper import Observers, Pace, Reaper
 from reaper.metrics import MetricsFile
 from wsgi_chaisession.errors import StoreUnavailable
 from wsgi_chaisession.testing import MemoryStore
@@ -37,6 +38,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "reaper.prom"
 
 
+def reaper(store: Store, path: Path, **pace: Any) -> Reaper:
+    return Reaper(store, Pace(pause=0, **pace), observers=Observers(metrics=MetricsFile(path)))
+
+
 def samples(path: Path) -> dict[str, float]:
     families = list(text_string_to_metric_families(path.read_text()))
     assert all(family.documentation and family.type in {"gauge", "counter"} for family in families)
@@ -48,7 +53,7 @@ def samples(path: Path) -> dict[str, float]:
 
 
 def test_a_run_is_told(store: Store, path: Path) -> None:
-    Reaper(store, observer=MetricsFile(path), pause=0).run_once()
+    reaper(store, path).run_once()
     told = samples(path)
     assert told.pop("last_run_duration_seconds") >= 0
     assert told == {
@@ -64,29 +69,39 @@ def test_a_run_is_told(store: Store, path: Path) -> None:
 
 
 def test_work_that_is_left_shows(store: Store, path: Path) -> None:
-    Reaper(store, observer=MetricsFile(path), pause=0, time_budget=1e-9).run_once()
+    reaper(store, path, time_budget=1e-9).run_once()
     told = samples(path)
     assert (told["last_run_complete"], told["lag_seconds"]) == (0, 60)
 
 
 def test_totals_go_on_over_restarts(store: Store, path: Path) -> None:
     for _ in range(3):
-        Reaper(store, observer=MetricsFile(path), pause=0).run_once()
+        reaper(store, path).run_once()
     assert samples(path)["runs_total"] == 3
 
 
 def test_a_failure_shows_beside_what_was_known(store: Store, path: Path) -> None:
-    reaper = Reaper(store, observer=MetricsFile(path), pause=0)
-    reaper.run_once()
-    store.down = True
+    worker = reaper(store, path)
+    worker.run_once()
+    store.fail_next("delete_expired")
     with pytest.raises(StoreUnavailable):
-        reaper.run_once()
+        worker.run_once()
     told = samples(path)
     assert (told["up"], told["failures_total"], told["deleted_sessions_total"]) == (0, 1, 5)
 
 
+def test_numbers_that_cannot_be_read_leave_those_that_were_known(store: Store, path: Path) -> None:
+    """The run was recorded, so it succeeded."""
+    worker = reaper(store, path)
+    worker.run_once()
+    store.down = True
+    assert worker.run_once().complete
+    told = samples(path)
+    assert (told["up"], told["failures_total"], told["runs_total"]) == (1, 0, 1)
+
+
 def test_everybody_may_read_it_and_nothing_else_is_left(store: Store, path: Path) -> None:
-    Reaper(store, observer=MetricsFile(path)).run_once()
+    reaper(store, path).run_once()
     assert path.stat().st_mode & 0o777 == 0o644
     assert list(path.parent.iterdir()) == [path]
 
@@ -96,5 +111,5 @@ def test_a_folder_that_vanishes_later_stops_no_run(
 ) -> None:
     gone = path.parent / "gone" / "m.prom"
     with caplog.at_level(logging.WARNING, "reaper"):
-        assert Reaper(store, observer=MetricsFile(gone), pause=0).run_once().deleted == 5
+        assert reaper(store, gone).run_once().deleted == 5
     assert caplog.messages == [f"the metrics file {gone} could not be written: No such file or directory"]

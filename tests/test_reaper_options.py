@@ -12,12 +12,12 @@ import click
 import pytest
 
 from reaper.cli import main
-from reaper.options import Reloadable, configurable, read_again
+from reaper.options import REPEATED, Reloadable, configurable, read_again
 from wsgi_chaisession.cli import ConfigurationError
 
 
 @click.command(cls=Reloadable)
-@configurable
+@configurable(*REPEATED)
 def shown(**options: Any) -> None:
     click.echo(json.dumps(options, default=str))
 
@@ -109,6 +109,18 @@ def test_a_fault_in_the_file_names_file_and_key_and_is_78(
     assert errors.count("\n") == 1
 
 
+def test_one_file_serves_both_commands(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`once` has no interval; a fault in it is told all the same."""
+    config.write_text('interval = "1h"')
+    assert main(["once", "/nonexistent", "--config", str(config)]) == 78
+    assert "/nonexistent does not exist" in capsys.readouterr().err
+    config.write_text('interval = "soon"')
+    assert main(["once", "/nonexistent", "--config", str(config)]) == 78
+    assert "interval: 'soon' is not a duration" in capsys.readouterr().err
+    assert main(["once", "/nonexistent", "--interval", "1h"]) == 64
+    assert "No such option" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("kind", ["missing", "folder", "binary"])
 def test_a_file_that_cannot_be_read_is_named(
     config: Path, capsys: pytest.CaptureFixture[str], kind: str
@@ -166,7 +178,7 @@ def test_the_examples_for_supervisors_run_what_there_is(capsys: pytest.CaptureFi
     supervisord.read(examples / "supervisord.conf")
     words = supervisord["program:chaisession-reaper"]["command"].split()
     assert words[0].endswith("/bin/chaisession-reaper")
-    words[words.index("run")] = "once"
-    assert main([*words[1:], "--timeout", "100ms"]) == 75
+    once = " ".join(words[1:]).replace("run ", "once ").replace(" --interval 5m", "").split()
+    assert main([*once, "--timeout", "100ms"]) == 75
     assert "/srv/app/chai_db/.s.PGSQL.5432" in capsys.readouterr().err
     assert '"/opt/reaper/bin/chaisession-reaper", "run"]' in (examples / "Containerfile").read_text()

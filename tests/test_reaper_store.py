@@ -6,7 +6,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from reaper import Reaper
+from reaper import Pace, Reaper
 from wsgi_chaisession.store import ReaperStatus
 from wsgi_chaisession.testing import Clock, MemoryStore
 
@@ -41,7 +41,7 @@ def store() -> Store:
 
 
 def reap(store: Store) -> int:
-    return Reaper(store, pause=0, batch_rows=5).run_once().deleted
+    return Reaper(store, Pace(pause=0, batch_rows=5)).run_once().deleted
 
 
 def test_cleanup_deletes_what_has_expired_and_nothing_else(store: Store) -> None:
@@ -73,7 +73,7 @@ def test_a_session_that_expires_during_the_run_may_go_as_well(store: Store) -> N
 
 def test_another_reaper_at_the_same_time_is_harmless(store: Store) -> None:
     """Both delete, nothing is counted twice, and both end."""
-    other = Reaper(store, pause=0, batch_rows=5)
+    other = Reaper(store, Pace(pause=0, batch_rows=5))
     counted: list[int] = []
 
     def meanwhile() -> None:
