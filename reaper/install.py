@@ -12,6 +12,7 @@ import click
 
 from chaisql.address import fits_socket
 from reaper.durations import positive_duration
+from reaper.replacing import replace
 from reaper.server_units import server_units
 from wsgi_chaisession.cli import EXIT_CODES, URL_SCHEMES, ConfigurationError, store_argument
 
@@ -139,9 +140,10 @@ def _template(kind: str, name: str) -> Template:
 
 
 def _write(path: Path, text: str) -> str:
+    if path.is_symlink():
+        raise ConfigurationError(f"{path} is a symbolic link: remove it first, if it is not wanted any more")
     try:
-        path.write_text(text)
-        path.chmod(MODE)
+        replace(path, text.encode(), mode=MODE)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
     return f"wrote {path}"

@@ -6,7 +6,6 @@ writes the format, prometheus_client, is needed by nothing else.
 """
 
 import logging
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from reaper.observers import Observer
+from reaper.replacing import replace
 from reaper.store import ReapableStore, ReaperStatus
 
 log = logging.getLogger("reaper")
@@ -77,7 +77,7 @@ class MetricsFile(Observer):
         registry = CollectorRegistry()
         registry.register(self)
         try:
-            _replace(self._path, generate_latest(registry))
+            replace(self._path, generate_latest(registry), mode=MODE)
         except OSError as error:
             log.warning("the metrics file %s could not be written: %s", self._path, error.strerror)
 
@@ -89,15 +89,3 @@ def _gauge(name: str, documentation: str, value: float) -> Metric:
 def _counter(name: str, documentation: str, value: float) -> Metric:
     return CounterMetricFamily(PREFIX + name, documentation, value=value)
 
-
-def _replace(path: Path, content: bytes) -> None:
-    """Let a reader see the old file or the new one. The exporter passes names by that do not end in .prom."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), MODE)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -129,6 +129,28 @@ def test_a_dry_run_prints_and_writes_nothing(tmp_path: Path, capsys: pytest.Capt
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    install = ["install", "--cron", "--directory", str(tmp_path), "--interval"]
+    assert main([*install, "5m", "/db"]) == 0
+    with (tmp_path / "chaisession-reaper").open() as old:
+        assert main([*install, "15m", "/db"]) == 0
+        assert "*/5 * * * *" in old.read()
+    (new,) = tmp_path.iterdir()
+    assert "*/15 * * * *" in new.read_text()
+
+
+def test_a_link_is_refused_and_not_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is root who installs, and a link may lead anywhere."""
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    link = tmp_path / "chaisession-reaper"
+    link.symlink_to(precious)
+    assert main(["install", "/db", "--cron", "--directory", str(tmp_path)]) == 78
+    assert f"{link} is a symbolic link" in capsys.readouterr().err
+    assert link.is_symlink()
+    assert precious.read_text() == "mine"
+
+
 def test_a_password_in_a_url_is_not_in_descriptions() -> None:
     for text in files("systemd", "postgresql://u:secret@host/db").values():
         described = [line for line in text.splitlines() if line.startswith(("Description", "#"))]
