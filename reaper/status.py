@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reaper.durations import positive_duration
-from wsgi_chaisession.cli import EXIT_CODES, existing_store, store_argument
+from wsgi_chaisession.cli import EXIT_CODES, existing_store, last_run, store_argument
 from wsgi_chaisession.store import ReaperStatus
 
 STALE = 1  # exit code
@@ -53,15 +53,8 @@ def is_fresh(last: ReaperStatus | None, max_age: float | None = None) -> bool:
 
 
 def _lines(last: ReaperStatus | None, lag: float, *, fresh: bool) -> list[str]:
-    state = "fresh" if fresh else "stale"
-    behind = f"lag: {lag:.1f} s"
-    if last is None:
-        return [f"{state}: the reaper never ran", behind]
-    run = (
-        f"last run {last.finished:%Y-%m-%d %H:%M:%S} UTC, {last.age:.0f} s ago, "
-        f"deleted {last.last_deleted} in {last.seconds:.3f} s"
-    )
-    return [f"{state}: {run}", behind, f"totals: deleted {last.deleted} in {last.runs} runs"]
+    told = "the reaper never ran" if last is None else f"last run {last_run(last)}"
+    return [f"{'fresh' if fresh else 'stale'}: {told}", f"lag: {lag:.1f} s"]
 
 
 def _as_json(last: ReaperStatus | None, lag: float, *, fresh: bool) -> str:

@@ -135,7 +135,7 @@ def stats(store: str) -> None:
         sessions.close()
     click.echo(f"active sessions:        {active}")
     click.echo(f"expired, not deleted:   {expired}" + (f", the oldest for {lag:.0f} s" if expired else ""))
-    click.echo(f"reaper's last run:      {_describe(reaper)}")
+    click.echo(f"reaper's last run:      {last_run(reaper) if reaper else 'never'}")
 
 
 @chaisession.command("create-schema", epilog=EXIT_CODES)
@@ -149,9 +149,8 @@ def create_schema(store: str) -> None:
         sessions.close()
 
 
-def _describe(reaper: ReaperStatus | None) -> str:
-    if reaper is None:
-        return "never"
+def last_run(reaper: ReaperStatus) -> str:
+    """Return the reaper's last run and its totals in one line."""
     return (
         f"{reaper.finished:%Y-%m-%d %H:%M:%S} UTC, {reaper.age:.0f} s ago, "
         f"deleted {reaper.last_deleted} in {reaper.seconds:.3f} s; "
