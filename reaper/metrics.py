@@ -88,4 +88,3 @@ def _gauge(name: str, documentation: str, value: float) -> Metric:
 
 def _counter(name: str, documentation: str, value: float) -> Metric:
     return CounterMetricFamily(PREFIX + name, documentation, value=value)
-

@@ -4,15 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import requests
 
 from chaisql.cli import main as chaisql_main
+from waiting import eventually
 from webservers import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,10 +71,3 @@ def answers(url: str) -> bool:
         return requests.get(url, timeout=10).ok
     except (requests.ConnectionError, requests.Timeout):
         return False
-
-
-def eventually(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)

@@ -88,16 +88,6 @@ def test_the_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str], argum
     assert told == ["0", "64", "70", "75", "78"]
 
 
-def test_an_internal_failure_is_one_line_and_70(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    (tmp_path / "pebble").mkdir()
-    monkeypatch.setattr("reaper.cli.Reaper", lambda *_, **__: 1 / 0)
-    assert main(["once", str(tmp_path)]) == 70
-    message = "chaisession-reaper: internal failure: ZeroDivisionError: division by zero\n"
-    assert capsys.readouterr().err == message
-
-
 def test_as_a_module_it_is_the_same_program() -> None:
     command = [sys.executable, "-m", "reaper", "run", "db", "--interval", "0"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

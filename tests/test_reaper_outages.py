@@ -2,21 +2,22 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from psycopg.errors import DiskFull
 
 from chaisql.address import published_address
 from chaisql.cli import main as chaisql_main
-from wsgi_chaisession import ChaiStore
+from waiting import eventually, stopped
+from wsgi_chaisession import ChaiStore, StoreError
 
-DEADLINE = 30.0
+DEADLINE = 60.0
+FAR = datetime(9999, 1, 1, tzinfo=UTC)
 MEGABYTE = 1 << 20
 DISK = 128 * MEGABYTE  # chaisqld refuses writes below 32 MB and deletions below 8 MB
 
@@ -39,7 +40,24 @@ def leave(disk: Path, free: int) -> None:
     ballast.unlink(missing_ok=True)
     with ballast.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - free)
-    time.sleep(1.2)  # the server looks once a second
+
+
+def takes(store: ChaiStore, *, writes: bool, deletions: bool) -> bool:
+    """Whether the server has seen how full the disk is, and does this and no more; it looks now and then."""
+    return (allows(lambda: store.commit("probe", b"x", FAR)), allows(lambda: store.delete("probe"))) == (
+        writes,
+        deletions,
+    )
+
+
+def allows(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except StoreError as error:
+        if not isinstance(error.__cause__, DiskFull):
+            raise
+        return False
+    return True
 
 
 def expired(store: ChaiStore, *names: str) -> None:
@@ -52,17 +70,11 @@ def reaper(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def test_a_full_disk_stops_neither_the_deletion_nor_the_reaper(disk: Path, tmp_path: Path) -> None:
     store = ChaiStore(disk / "db", timeout=20)
     expired(store, "a", "b")
     leave(disk, 16 * MEGABYTE)  # below the floor for writes
+    eventually(lambda: takes(store, writes=False, deletions=True))
     done = reaper("once", disk / "db")
     assert done.returncode == 75
     told, why = done.stderr.splitlines()
@@ -72,12 +84,14 @@ def test_a_full_disk_stops_neither_the_deletion_nor_the_reaper(disk: Path, tmp_p
     assert (store.count_expired(), store.reaper_status()) == (0, None)
 
     leave(disk, 64 * MEGABYTE)
+    eventually(lambda: takes(store, writes=True, deletions=True))
     expired(store, "c", "d", "e")
     leave(disk, 2 * MEGABYTE)  # below that for deletions
+    eventually(lambda: takes(store, writes=False, deletions=False))
     assert reaper("once", disk / "db").returncode == 75
     log = tmp_path / "log"
     with log.open("w") as output:
-        command = [sys.executable, "-m", "reaper", "run", str(disk / "db"), "--interval", "1s"]
+        command = [sys.executable, "-m", "reaper", "run", str(disk / "db"), "--interval", "200ms"]
         running = subprocess.Popen(command, stderr=output)
     try:
         eventually(lambda: log.read_text().count("the store failed: ") >= 2)
@@ -100,11 +114,8 @@ def test_a_store_that_hangs_is_a_case_for_later(chai_dir: Path, command: str) ->
     expired(store, "a")
     pid = published_address(chai_dir).pid
     assert pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with stopped(pid):
         done = reaper(command, chai_dir, "--timeout", "500ms")
-    finally:
-        os.kill(pid, signal.SIGCONT)
     assert (done.returncode, done.stderr.count("\n")) == (75, 1)
     assert "did not answer within 0.5 s" in done.stderr
     store.close()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,9 +18,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import chaisql
+from chaisql.address import published_address
+from waiting import stopped
 from wsgi_chaisession import ChaiStore
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 def command(*arguments: object) -> list[str]:
@@ -116,16 +119,14 @@ def test_sighup_reads_the_file_again_and_a_bad_one_changes_nothing(
 def test_a_store_that_hangs_does_not_bring_the_watchdog_upon_the_reaper(
     chai: ChaiStore, chai_dir: Path
 ) -> None:
-    pid = json.loads((chai_dir / "chaisqld.json").read_text())["pid"]
+    pid = published_address(chai_dir).pid
+    assert pid is not None
     options = ["--interval", "10ms", "--timeout", "300ms"]
     with service(chai_dir, *options, WATCHDOG_USEC="60000000") as running:
         running.until("STATUS", "last run")
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        with stopped(pid):
             for _ in range(2):
                 assert running.until("STATUS", "the store failed")["WATCHDOG"] == "1"
-        finally:
-            os.kill(pid, signal.SIGCONT)
         assert running.until("STATUS", "last run")["WATCHDOG"] == "1"
         assert running.stop()[0] == 0
 
@@ -144,7 +145,9 @@ def test_status_tells_monitoring_whether_the_reaper_is_at_work(chai: ChaiStore, 
     chai.insert("old", b"x", datetime.now(UTC) - timedelta(minutes=1))
     never = reaper("status", chai_dir)
     assert (never.returncode, never.stderr) == (1, "")
-    assert never.stdout.startswith("stale: the reaper never ran\nlag: 6")
+    told = re.fullmatch(r"stale: the reaper never ran\nlag: (\d+\.\d) s\n", never.stdout)
+    assert told is not None
+    assert float(told[1]) >= 60
     reaper("once", chai_dir)
     fresh = reaper("status", chai_dir)
     assert fresh.returncode == 0
@@ -152,8 +155,8 @@ def test_status_tells_monitoring_whether_the_reaper_is_at_work(chai: ChaiStore, 
     assert fresh.stdout.endswith(" s; 1 in 1 runs altogether\nlag: 0.0 s\n")
     stale = reaper("status", chai_dir, "--max-age", "1ms", "--json")
     assert stale.returncode == 1
-    told = json.loads(stale.stdout)
-    assert (told["fresh"], told["deleted"], told["interval"]) == (False, 1, None)
+    summary = json.loads(stale.stdout)
+    assert (summary["fresh"], summary["deleted"], summary["interval"]) == (False, 1, None)
 
 
 def test_the_interval_that_was_recorded_decides_what_is_stale(chai: ChaiStore, chai_dir: Path) -> None:
@@ -200,7 +203,5 @@ def test_many_equal_expiries_go(chai: ChaiStore, chai_dir: Path) -> None:
             connection.execute("INSERT INTO sessions (token, data, expiry) VALUES " + rows, [expiry] * 500)
             connection.commit()
     assert chai.count_expired() == many
-    began = time.monotonic()
     done = reaper("once", chai_dir, "--json", "--pause", "0", "--batch-rows", "500", "--max-hold", "1s")
     assert json.loads(done.stdout)["deleted"] == many
-    assert time.monotonic() - began < 30

@@ -57,16 +57,29 @@ def test_an_address_in_the_abstract_namespace_is_understood() -> None:
 @pytest.mark.parametrize("address", ["", "/nonexistent/notify", "vsock:2:1234"])
 def test_no_manager_is_no_failure(address: str) -> None:
     supervisor = Supervisor({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1000000"})
+    before = open_files()
+    for tell in (supervisor.heartbeat, supervisor.reloading, supervisor.stopping):
+        tell()
     supervisor.ready("up")
-    supervisor.heartbeat()
-    supervisor.stopping()
+    assert open_files() == before
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_a_full_socket_is_not_waited_for(manager: Manager) -> None:
-    _, path = manager
+    sock, path = manager
     supervisor = Supervisor({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1000000"})
-    for _ in range(10_000):
+    many = 10_000
+    for _ in range(many):
         supervisor.heartbeat()
+    sock.setblocking(False)
+    arrived = 0
+    with pytest.raises(BlockingIOError):
+        while sock.recv(1000) == b"WATCHDOG=1":
+            arrived += 1
+    assert 0 < arrived < many, "it never was full"
 
 
 @pytest.mark.parametrize(
