@@ -8,14 +8,14 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from release.building import Target, run
+from release.building import Release, StepError, Target, published, run, server_wheel, unpacked
 
 ELF_MACHINES = {"amd64": 62, "arm64": 183}
 MACHO_MAGIC, MACHO_BUILD_VERSION = 0xFEEDFACF, 0x32
 MACHO_MACHINES = {"amd64": 0x01000007, "arm64": 0x0100000C}
 
 
-class FlawError(Exception):
+class FlawError(StepError):
     """A wheel is not fit to be published."""
 
 
@@ -92,9 +92,20 @@ def check_notices(name: str, told: str, notices: str) -> None:
             raise FlawError(f"{name}: THIRD_PARTY_NOTICES.txt has nothing of {needed.rstrip(': ')}")
 
 
+def check_reproducible(release: Release, wheels: dict[Target, Path]) -> None:
+    """The same bytes come from a folder of another name."""
+    target, wheel = next(iter(wheels.items()))
+    elsewhere = release.folder / "another folder"
+    again = elsewhere / "out"
+    again.mkdir(parents=True)
+    project = unpacked(release.out, "chai_python", elsewhere)
+    if server_wheel(release, project, target, again).read_bytes() != wheel.read_bytes():
+        raise FlawError(f"{wheel.name} came out with other bytes the second time")
+
+
 def check_with_tools(out: Path, wheels: dict[Target, Path]) -> None:
     """What PyPI and pip will look at."""
-    run([*tool("twine"), "check", "--strict", *map(str, sorted(out.iterdir()))], cwd=out)
+    run([*tool("twine"), "check", "--strict", *map(str, published(out))], cwd=out)
     contents = Path(sysconfig.get_path("scripts"), "check-wheel-contents")
     (pure,) = out.glob("wsgi_chaisession-*.whl")
     run([str(contents), "--no-config", "--toplevel", "wsgi_chaisession,reaper", str(pure)], cwd=out)

@@ -4,7 +4,8 @@ import os
 import venv
 from pathlib import Path
 
-from release.building import CommandError, run, unpacked
+from release.building import Release, run, unpacked
+from release.checking import FlawError
 
 HELLO = """
 from wsgiref.util import setup_testing_defaults
@@ -29,36 +30,38 @@ print(first.decode(), second.decode())
 """
 
 
-def check_wheels(out: Path, folder: Path) -> None:
+def check_wheels(release: Release) -> None:
     """pip picks the wheel for this platform out of *out*, and a session works; there is no Go on PATH."""
-    place = folder / "installed"
-    python = environment(place / "venv")
+    out, place = release.out, release.folder / "installed"
+    python, around = environment(place / "venv"), bare(release, place)
     pinned = [f"{name}=={version_of(out, name)}" for name in ("chai_python", "wsgi_chaisession")]
     from_here = ["--no-index", "--no-deps", "--only-binary=:all:", "--find-links", str(out)]
-    run([*pip(python), *from_here, *pinned], cwd=place, env=bare(place))
-    run([*pip(python), *pinned], cwd=place, env=bare(place))  # the dependencies of what is there now
-    check_version(python, place, version_of(out, "chai_python"))
-    said = run([python, "-c", HELLO], cwd=place, env=bare(place)).split()
-    run([python, "-m", "chaisql", "stop", "db"], cwd=place, env=bare(place))
+    run([*pip(python), *from_here, *pinned], cwd=place, env=around)
+    run([*pip(python), *pinned], cwd=place, env=around)  # the dependencies of what is there now
+    check_version(release, python, place)
+    said = run([python, "-c", HELLO], cwd=place, env=around).split()
+    run([python, "-m", "chaisql", "stop", "db"], cwd=place, env=around)
     if said != ["1", "2"]:
-        raise CommandError(f"two requests of one session said {said}")
+        raise FlawError(f"two requests of one session said {said}")
 
 
-def check_sdist(out: Path, folder: Path, go: str) -> None:
+def check_sdist(release: Release) -> None:
     """The unpacked sdist compiles and installs with neither git nor a repository around."""
-    place = folder / "from source"
+    place = release.folder / "from source"
     python = environment(place / "venv")
-    project = unpacked(out, "chai_python", place)
+    project = unpacked(release.out, "chai_python", place)
     if (project / ".git").exists():
-        raise CommandError("the sdist holds a repository")
-    run([*pip(python), str(project)], cwd=place, env={**bare(place), "CHAISQL_GO": go, **caches(go, place)})
-    check_version(python, place, version_of(out, "chai_python"))
+        raise FlawError("the sdist holds a repository")
+    compiler = {"CHAISQL_GO": release.go, **caches(release.go, place)}
+    run([*pip(python), str(project)], cwd=place, env={**bare(release, place), **compiler})
+    check_version(release, python, place)
 
 
-def check_version(python: str, place: Path, version: str) -> None:
-    said = run([python, "-m", "chaisql", "version"], cwd=place, env=bare(place))
+def check_version(release: Release, python: str, place: Path) -> None:
+    version = version_of(release.out, "chai_python")
+    said = run([python, "-m", "chaisql", "version"], cwd=place, env=bare(release, place))
     if said.count(f" {version}") != 2:
-        raise CommandError(f"the versions of package and server should be {version}: {said}")
+        raise FlawError(f"the versions of package and server should be {version}: {said}")
 
 
 def version_of(out: Path, distribution: str) -> str:
@@ -73,7 +76,7 @@ def environment(folder: Path) -> str:
     return str(folder / "bin" / "python")
 
 
-def bare(place: Path) -> dict[str, str]:
+def bare(release: Release, place: Path) -> dict[str, str]:
     """An environment with an empty PATH and home; where packages come from stays as it is."""
     kept = {
         name: value
@@ -86,7 +89,7 @@ def bare(place: Path) -> dict[str, str]:
         "PATH": home,
         "HOME": home,
         "LANG": "C.UTF-8",
-        "SOURCE_DATE_EPOCH": os.environ["SOURCE_DATE_EPOCH"],
+        "SOURCE_DATE_EPOCH": release.epoch,
     }
 
 

@@ -1,11 +1,14 @@
 """What `make wheels` refuses to let out. The building itself takes minutes and is not run here."""
 
 import struct
+import sys
+import tarfile
+from pathlib import Path
 
 import pytest
 
-from release import checking
-from release.building import TARGETS
+from release import building, checking
+from release.building import TARGETS, CommandError, StepError
 
 ELF = b"\x7fELF" + bytes(14)
 X86 = ELF + struct.pack("<H", 62)
@@ -81,3 +84,40 @@ def test_every_module_has_its_license() -> None:
             checking.check_notices("x.whl", TOLD, NOTICES.replace(missing, "something else"))
     with pytest.raises(checking.FlawError, match="does not say"):
         checking.check_notices("x.whl", "", NOTICES)
+
+
+def test_only_a_folder_that_was_made_here_is_emptied(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "dist"
+    building.empty(out)
+    (out / "old.whl").touch()
+    building.empty(out)
+    assert building.published(out) == []
+
+    precious = tmp_path / "home"
+    precious.mkdir()
+    building.empty(precious)  # an empty one may be anybody's
+    (precious / building.MARKER).unlink()
+    (precious / "letter").write_text("mine")
+    with pytest.raises(StepError, match="home holds files that were not made here"):
+        building.empty(precious)
+    with pytest.raises(StepError, match="letter is not a folder"):
+        building.empty(precious / "letter")
+    assert (precious / "letter").read_text() == "mine"
+
+
+def test_a_command_that_does_not_end_is_a_step_that_failed(tmp_path: Path) -> None:
+    forever = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with pytest.raises(CommandError, match=r"sleep\(600\) did not end within 0.1 s"):
+        building.run(forever, cwd=tmp_path, timeout=0.1)
+    with pytest.raises(CommandError, match="failed with 3:\nwhy"):
+        building.run([sys.executable, "-c", "print('why'); raise SystemExit(3)"], cwd=tmp_path)
+
+
+def test_files_bear_the_time_of_the_commit(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "small"\nversion = "1"\n'
+    )
+    building.hatchling(tmp_path, "sdist", tmp_path / "out", SOURCE_DATE_EPOCH="1000000000")
+    with tarfile.open(tmp_path / "out" / "small-1.tar.gz") as sdist:
+        assert {int(member.mtime) for member in sdist} == {1_000_000_000}
