@@ -11,20 +11,19 @@ measured because it is the least that a Python program can do; a psycopg cursor 
 import contextlib
 import importlib
 import json
-import os
 import random
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from datetime import timedelta
 from pathlib import Path
 
 import click
 import psycopg
 from psycopg import pq
 
+from benchmarks.filling import Session, fill, make_sessions
 from benchmarks.options import common
 from benchmarks.ratios import Percentiles, Ratio, percentiles, ratio
 from benchmarks.relay import relay
@@ -41,16 +40,11 @@ from benchmarks.servers import (
 )
 
 FIND = "SELECT data, expiry FROM sessions WHERE token = {} AND expiry > now()"
-TABLE = "sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMP NOT NULL)"
-INDEX = "idx_sessions_expiry ON sessions (expiry)"
-INSERT = "INSERT INTO sessions (token, data, expiry) VALUES (%s, %s, %s)"
-DATA_BYTES = 256
 LIFETIME = timedelta(hours=24)
 
 ECHO, CHAISQLD, POSTGRES = "echo", "chaisqld exec_prepared", "postgres exec_prepared"
 CHAISQLD_CURSOR, POSTGRES_CURSOR, REDIS_GET = "chaisqld cursor", "postgres cursor", "redis-py get"
 
-Session = tuple[str, bytes, datetime]
 Find = Callable[[str], object]
 
 
@@ -72,27 +66,6 @@ class Contender:
             times.append(clock() - start)
         self.nanoseconds += times
         self.medians.append(percentiles(times).p50)
-
-
-def make_sessions(count: int) -> list[Session]:
-    """Keys are hashes, as the store's are; expiries are all different, as they are in life."""
-    now = datetime.now(UTC).replace(tzinfo=None)
-    return [
-        (
-            sha256(str(n).encode()).hexdigest()[:43],
-            os.urandom(DATA_BYTES),
-            now + LIFETIME + timedelta(microseconds=n),
-        )
-        for n in range(count)
-    ]
-
-
-def fill(connection: psycopg.Connection, sessions: Sequence[Session]) -> None:
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE}".encode())
-    connection.execute(f"CREATE INDEX IF NOT EXISTS {INDEX}".encode())
-    with connection.cursor() as cursor:
-        for start in range(0, len(sessions), 500):
-            cursor.executemany(INSERT, sessions[start : start + 500])
 
 
 def by_exec_prepared(connection: psycopg.Connection) -> Find:
@@ -216,7 +189,7 @@ class Options:
 
 def measure(folder: Path, options: Options) -> list[Contender]:
     """Rounds in which every contender has its turn, in an order by lot."""
-    sessions = make_sessions(options.rows)
+    sessions = list(make_sessions(options.rows))
     with contextlib.ExitStack() as stack:
         place = stack.enter_context(workplace(folder))
         everybody = list(contenders(stack, place, sessions, options))

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from typing import Self
 
+from benchmarks.filling import DATA_BYTES
 from wsgi_chaisession import ChaiStore
 from wsgi_chaisession.tokens import generate, hash_token
 
-DATA = 256  # bytes in a session
 LIVE_KEYS = 500  # sessions that are used
 TIMEOUT = 60.0  # seconds of one call; of starting and ending too
 
@@ -72,7 +72,7 @@ class _Traffic:
         self._until = datetime.now(UTC) + timedelta(hours=1)
         self._known: dict[str, bytes] = {}
         for _ in range(LIVE_KEYS):
-            key, data = hash_token(generate()), self._random.randbytes(DATA)
+            key, data = hash_token(generate()), self._random.randbytes(DATA_BYTES)
             store.insert(key, data, self._until)
             self._known[key] = data
 
@@ -92,7 +92,7 @@ class _Traffic:
         if not save:
             self._right(self._store.find(key) is not None)
             return
-        data = self._random.randbytes(DATA)
+        data = self._random.randbytes(DATA_BYTES)
         self._right(self._store.replace(key, self._known[key], data, self._until))
         self._known[key] = data
 

@@ -20,13 +20,14 @@ class Percentiles:
 
 
 def percentiles(nanoseconds: Sequence[int]) -> Percentiles:
-    """By nearest rank."""
     ordered = sorted(nanoseconds)
+    p50, p90, p99, longest = (percentile(ordered, percent) / 1000 for percent in (50, 90, 99, 100))
+    return Percentiles(p50, p90, p99, longest)
 
-    def rank(percent: int) -> float:
-        return ordered[max(-(-len(ordered) * percent // 100), 1) - 1] / 1000
 
-    return Percentiles(rank(50), rank(90), rank(99), rank(100))
+def percentile(values: Sequence[float], percent: int) -> float:
+    """By nearest rank, as the load program does it."""
+    return sorted(values)[max(-(-len(values) * percent // 100), 1) - 1]
 
 
 @dataclass(frozen=True)

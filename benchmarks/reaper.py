@@ -15,21 +15,21 @@ import os
 import shutil
 import statistics
 import time
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks.foreground import DATA, Foreground
+from benchmarks.filling import fill, make_sessions
+from benchmarks.foreground import Foreground
+from benchmarks.ratios import percentile
 from benchmarks.servers import MissingError, Running, chaisqld, workplace
 from reaper import Pace, Reaper
 from reaper.durations import duration, positive_duration
 from wsgi_chaisession import ChaiStore
-from wsgi_chaisession.tokens import generate, hash_token
 
-CHUNK = 100  # rows of one insert, well below the server's limits
 TIMEOUT = 60.0  # seconds
 
 
@@ -54,24 +54,6 @@ def url_of(server: Running) -> str:
     return f"postgresql:///{server.database}?host={server.socket.parent}&port=5432&user={server.user}"
 
 
-def fill(server: Running, *, rows: int, expired: int) -> None:
-    """Insert the sessions; every expiry differs by a microsecond, as in life."""
-    now = datetime.now(UTC).replace(tzinfo=None)
-    with server.connect() as connection:
-        for start in range(0, rows, CHUNK):
-            part = range(start, min(start + CHUNK, rows))
-            values = ", ".join(["(%b, %b, %b)"] * len(part))
-            sql = f"INSERT INTO sessions (token, data, expiry) VALUES {values}"  # noqa: S608 - placeholders
-            connection.execute(sql.encode(), list(_columns(part, now, expired)))
-
-
-def _columns(part: range, now: datetime, expired: int) -> Iterator[object]:
-    for number in part:
-        hours = -1 if number < expired else 24
-        yield from (hash_token(generate()), os.urandom(DATA))
-        yield now + timedelta(hours=hours, microseconds=number)
-
-
 @contextlib.contextmanager
 def filled(folder: Path, kept: Path | None, *, rows: int, expired: int) -> Iterator[Running]:
     """A server with the sessions: new ones, or a copy of those that were kept."""
@@ -79,9 +61,8 @@ def filled(folder: Path, kept: Path | None, *, rows: int, expired: int) -> Itera
         shutil.copytree(kept, folder / "chaisqld")
     with chaisqld(folder) as server:
         if kept is None or not kept.exists():
-            with contextlib.closing(Timed(url_of(server))) as store:
-                store.create_schema()
-            fill(server, rows=rows, expired=expired)
+            with server.connect() as connection:
+                fill(connection, make_sessions(rows, expired=expired))
         if kept is None or kept.exists():
             os.sync()  # what the filling left to be written is not part of the measurement
             yield server
@@ -108,9 +89,9 @@ def measure(url: str, reaper: Reaper, timed: Timed, *, rate: int, alone: float) 
         "foreground_calls": len(without) + len(beside),
         "foreground_median_without": statistics.median(without),
         "foreground_median_with": statistics.median(beside),
-        "foreground_p99_without": _p99(without),
-        "foreground_p99_with": _p99(beside),
-        "slowdown": _p99(beside) / _p99(without),
+        "foreground_p99_without": percentile(without, 99),
+        "foreground_p99_with": percentile(beside, 99),
+        "slowdown": percentile(beside, 99) / percentile(without, 99),
     }
 
 
@@ -129,13 +110,9 @@ def _summary(timed: Timed, seconds: float) -> dict[str, object]:
         "rows_per_second": deleted / seconds,
         "batches": len(batches),
         "batch_median": statistics.median(batches),
-        "batch_p99": _p99(batches),
+        "batch_p99": percentile(batches, 99),
         "batch_longest": max(batches),
     }
-
-
-def _p99(values: Sequence[float]) -> float:
-    return statistics.quantiles(values, n=100, method="inclusive")[98]
 
 
 def _write_batches(path: Path, timed: Timed) -> None:
@@ -146,7 +123,7 @@ def _write_batches(path: Path, timed: Timed) -> None:
 
 
 @click.command()
-@click.option("--rows", type=click.IntRange(CHUNK), default=1_000_000, show_default=True, help="Sessions.")
+@click.option("--rows", type=click.IntRange(1), default=1_000_000, show_default=True, help="Sessions.")
 @click.option(
     "--expired", type=click.IntRange(1), default=500_000, show_default=True, help="Of them expired."
 )

@@ -31,6 +31,8 @@ from typing import Any
 import click
 
 from benchmarks import servers
+from chaisql.address import published_address
+from chaisql.process import end
 from wsgi_chaisession import ChaiStore, SessionMiddleware, Store, tokens
 from wsgi_chaisession.testing import MemoryStore
 
@@ -297,7 +299,8 @@ def main(
     with tempfile.TemporaryDirectory(dir=folder) as place:
         clock = time.process_time_ns if cpu else time.perf_counter_ns
         medians = measure(Path(place), rounds=rounds, operations=operations, pause=pause, clock=clock)
-        end_server(Path(place) / "chai")
+        if (pid := published_address(Path(place) / "chai").pid) is not None:
+            end(pid, timeout=15)
     added = differences(medians)
     for name, values in medians.items():
         click.echo(f"{name:28}{statistics.median(values):9.1f} µs")
@@ -306,12 +309,6 @@ def main(
     if report:
         content = {"medians": medians, "differences": added}
         report.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def end_server(directory: Path) -> None:
-    importlib.import_module("chaisql.process").end(
-        json.loads((directory / "chaisqld.json").read_text())["pid"], timeout=15
-    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def test_a_quick_run_deletes_everything_expired_and_writes_every_batch_down(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.reaper", "--quick", "--csv", str(tmp_path / "batches.csv")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     result = json.loads(done.stdout)
     assert (result["rows"], result["expired"], result["deleted"]) == (2_000, 1_000, 1_000)

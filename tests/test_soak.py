@@ -13,18 +13,18 @@ def test_a_short_soak_is_right_and_has_seen_everything(tmp_path: Path) -> None:
         "-m",
         "benchmarks.soak",
         "--minutes",
-        "0.1",
+        "0.07",
         "--workers",
         "1",
         "--kill-every",
-        "3",
+        "2",
     ]
     ended = subprocess.run(
         [*command, "--folder", str(tmp_path), "--json", str(report)],
         cwd=Path(__file__).parent.parent,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=60,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -32,5 +32,5 @@ def test_a_short_soak_is_right_and_has_seen_everything(tmp_path: Path) -> None:
     assert result["right"]
     assert not result["wrong"]
     assert result["kills"] >= 1
-    assert {"calls", "snapshots", "transactions"} <= result["totals"].keys()
+    assert {"calls", "looks", "transactions"} <= result["totals"].keys()
     assert any("sessions" in line and line.endswith("ok") for line in result["check"]["said"])
