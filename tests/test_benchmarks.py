@@ -11,13 +11,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("name", ["group_commit", "find"])
-def test_a_quick_round_measures_chaisqld(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "options"), [("group_commit", ["--clients", "1"]), ("find", [])])
+def test_a_quick_round_measures_chaisqld(name: str, options: list[str], tmp_path: Path) -> None:
     if shutil.which("go") is None:
         pytest.skip("the load program is compiled with the go command on PATH")
     report = tmp_path / "report.json"
     ended = subprocess.run(
-        [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--json", str(report)],
+        [sys.executable, "-m", f"benchmarks.{name}", "--quick", *options, "--json", str(report)],
         cwd=ROOT,
         capture_output=True,
         text=True,
