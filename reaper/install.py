@@ -9,12 +9,13 @@ from pathlib import Path
 from string import Template
 
 import click
+from psycopg.conninfo import conninfo_to_dict
 
 from chaisql.address import fits_socket
 from reaper.durations import positive_duration
 from reaper.replacing import replace
 from reaper.server_units import server_units
-from wsgi_chaisession.cli import EXIT_CODES, URL_SCHEMES, ConfigurationError, store_argument
+from wsgi_chaisession.cli import EXIT_CODES, URL_SCHEMES, ConfigurationError, check_url, store_argument
 
 SYSTEMD, CRON = "systemd", "cron"
 FOLDERS = {SYSTEMD: "/etc/systemd/system", CRON: "/etc/cron.d"}
@@ -66,6 +67,8 @@ def render(kind: str, store: str, *, user: str, interval: str) -> Iterator[tuple
     if re.search(r"[\x00-\x1f\x7f]", store + user):
         raise ConfigurationError("control characters in the store or the user have no place in such a file")
     is_url = store.startswith(URL_SCHEMES)
+    if is_url:
+        _check_url(store, user)
     values = _values(kind, store if is_url else str(Path(store).absolute()), user, interval, is_url=is_url)
     if kind == SYSTEMD:
         values["hardening"] = _template(kind, "hardening.conf").substitute(values).rstrip()
@@ -77,13 +80,21 @@ def render(kind: str, store: str, *, user: str, interval: str) -> Iterator[tuple
         yield name, re.sub(r"\n{3,}", "\n\n", _template(kind, name).substitute(values))
 
 
+def _check_url(store: str, user: str) -> None:
+    check_url(store)
+    if conninfo_to_dict(store).get("password"):
+        raise ConfigurationError(
+            "the URL holds a password, which everybody here could read in the files and in the list of "
+            f"processes: put it into the password file of {user}, .pgpass"
+        )
+
+
 def _values(kind: str, store: str, user: str, interval: str, *, is_url: bool) -> dict[str, str]:
     seconds = _interval(interval)
     quote = _for_systemd if kind == SYSTEMD else _for_cron
     return {
-        "store": "a database" if is_url else _path_for_systemd(store),  # a URL may hold a password
+        "store": "a database" if is_url else _path_for_systemd(store),
         "store_argument": quote(store),
-        "store_path": _path_for_systemd(store),
         "reaper": " ".join(map(quote, (sys.executable, "-m", "reaper"))),
         "chaisql": " ".join(map(quote, (sys.executable, "-m", "chaisql"))),
         "user": user,
@@ -94,8 +105,17 @@ def _values(kind: str, store: str, user: str, interval: str, *, is_url: bool) ->
         if is_url
         else "Wants=chaisqld.service\nAfter=chaisqld.service",
         "families": "AF_UNIX AF_INET AF_INET6" if is_url else "AF_UNIX",
-        "writable": "" if is_url else f"ReadWritePaths={_path_for_systemd(store)}",
+        "writable": "" if is_url else _writable(Path(store)),
     }
+
+
+def _writable(store: Path) -> str:
+    """Let a service write to the database; of one that is missing the program tells better than systemd."""
+    path = _path_for_systemd(f"-{store}")
+    if fits_socket(store.resolve()):
+        return f"ReadWritePaths={path}"
+    why = "# The server's socket is below /tmp, because the path is too long for one."
+    return f"{why}\nReadWritePaths={path} /tmp"
 
 
 def _interval(text: str) -> float:

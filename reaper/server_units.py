@@ -15,14 +15,13 @@ _SERVICE: Changes = {
     "ExecStart": "ExecStart=$chaisql serve $store_argument",
     "User": "User=$user",
     "Group": None,
-    "StateDirectory": "ReadWritePaths=$store_path",
+    "StateDirectory": "$writable",
     "StateDirectoryMode": None,
     # The program is in a virtual environment, which may be in somebody's home.
     "ProtectHome": "ProtectHome=read-only",
-    # Where the path is too long for a socket, it is below /tmp, which has to be the clients' /tmp too.
-    "PrivateTmp": None,
 }
-_WITHOUT_SOCKET: Changes = {"Requires": None, "After": "After=network.target"}
+# The socket is below /tmp, because the path is too long for one; that has to be the clients' /tmp too.
+_WITHOUT_SOCKET: Changes = {"Requires": None, "After": "After=network.target", "PrivateTmp": None}
 _SOCKET: Changes = {
     # systemd would make a missing directory, as root. Without this unit the server makes its own socket.
     "Description": "Description=Socket of the Chai database in $store\n"
@@ -54,7 +53,7 @@ def _changed(lines: list[str], changes: Changes, values: Mapping[str, str]) -> I
     for line in lines:
         found = re.match(r"(\w+)=", line)
         if found is None or found[1] not in changes:
-            yield line
+            yield line.replace(", /var/lib/chaisqld here", "")
         elif (change := left.pop(found[1], None)) is not None:
             yield Template(change).substitute(values)
     if left:

@@ -29,6 +29,31 @@ def test_what_cannot_be_a_store_is_refused_and_left_as_it_is(
     assert target.exists() == (kind in {"file", "empty"})
 
 
+@pytest.mark.parametrize("command", ["run", "once", "status"])
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgresql://u:secret@[::1/db", "end of string reached when looking for matching"),
+        ("postgresql://u:secret%@/db", "invalid percent-encoded token"),
+        ("postgresql:///db?password=secret&sessions=1", "invalid URI query parameter"),
+    ],
+)
+def test_a_url_that_cannot_be_understood_is_not_repeated(
+    capsys: pytest.CaptureFixture[str], command: str, url: str, message: str
+) -> None:
+    assert main([command, url]) == 78
+    assert (
+        capsys.readouterr().err
+        == f"chaisession-reaper: the postgresql:// URL cannot be understood: {message}\n"
+    )
+
+
+def test_a_path_that_the_system_does_not_take_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    path = "/" + "x" * 300
+    assert main(["once", path]) == 78
+    assert capsys.readouterr().err == f"chaisession-reaper: {path} cannot be used: File name too long\n"
+
+
 @pytest.mark.parametrize("command", ["run", "once"])
 def test_what_does_not_pass_by_itself_is_not_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from wsgi_chaisession.chai import ChaiStore
 from wsgi_chaisession.errors import SessionError, StoreError
@@ -16,8 +18,9 @@ URL_SCHEMES = ("postgresql://", "postgres://")
 CHAI_DATA = "pebble"  # the folder in which Chai keeps its files
 REMEDY = "start the application, or run chaisession create-schema"
 TIMEOUT = 30.0  # seconds for one call; the first may have to start chaisqld and let it recover
-# SQLSTATEs of tables that are missing or of another shape: of column, table, operator and datatype.
-FOREIGN = ("42703", "42P01", "42883", "42804")
+# SQLSTATEs of tables that are missing, of another shape, or not for this user: of column, table, operator,
+# datatype and privilege.
+FOREIGN = ("42703", "42P01", "42883", "42804", "42501")
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +64,28 @@ def existing_store(target: str, *, timeout: float) -> ChaiStore:
 def check_target(target: str) -> None:
     """Refuse a store that cannot be one, before anything is started for it."""
     if target.startswith(URL_SCHEMES):
+        check_url(target)
         return
     if "://" in target:
         raise ConfigurationError(
             f"{target.partition('://')[0]}:// is not supported: give a directory or a postgresql:// URL"
         )
+    try:
+        _check_directory(target)
+    except OSError as error:
+        raise ConfigurationError(f"{target} cannot be used: {error.strerror}") from error
+
+
+def check_url(url: str) -> None:
+    """Refuse a URL that libpq does not understand, without repeating any of it."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        reason = str(error).partition('"')[0].rstrip(" :")  # what libpq quotes may be the password
+        raise ConfigurationError(f"the postgresql:// URL cannot be understood: {reason}") from None
+
+
+def _check_directory(target: str) -> None:
     directory = Path(target)
     if not directory.exists():
         raise ConfigurationError(f"{target} does not exist: {REMEDY} {target}")
