@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from reaper import orphans
 from reaper.install import install
 from reaper.loop import Reaper
 from reaper.observers import Observer, Observers
@@ -89,7 +90,7 @@ def run(
         existing_store(store, timeout=timeout),
         Pace(interval=interval, **pace),
         observers=observers,
-        before_run=partial(_still_there, store),
+        before_run=partial(_prepare, store),
         hopeless=_hopeless,
         reload=reload.take,
         dry_run=dry_run,
@@ -209,6 +210,11 @@ def _metrics(path: Path) -> Observer:
             f"metrics-file: {path} cannot be written: {error.strerror or error}"
         ) from error
     return metrics
+
+
+def _prepare(store: str) -> None:
+    orphans.collect()  # here none of the store's own is being waited for
+    _still_there(store)
 
 
 def _still_there(store: str) -> None:

@@ -12,7 +12,7 @@ from reaper.observers import Observers
 from reaper.outcome import Count, Run
 from reaper.pacing import Backoff, BatchSize, Pace
 from reaper.stop import Stop, StopRequest
-from reaper.store import ReapableStore, Watched
+from reaper.store import ReapableStore, Watched, took_too_long
 from wsgi_chaisession.errors import SessionError, StoreUnavailable
 
 log = logging.getLogger("reaper")
@@ -173,26 +173,31 @@ class Reaper:
         deleted = batches = 0
         complete = False
         while not complete and not self._stop.is_set():
-            limit = size.rows
-            rows = self._batch(limit, size)
+            rows, complete = self._batch(size)
             deleted += rows
             batches += 1
-            complete = rows < limit
             if self._clock() - began >= pace.time_budget:
                 break
             if not complete:
                 self._wait(pace.pause)
         return Run(deleted, batches, self._clock() - began, complete)
 
-    def _batch(self, limit: int, size: BatchSize) -> int:
-        began = self._clock()
-        rows = self._store.delete_expired(limit)
+    def _batch(self, size: BatchSize) -> tuple[int, bool]:
+        """Delete a batch; return how many rows went and whether none is left."""
+        limit, began = size.rows, self._clock()
+        try:
+            rows = self._store.delete_expired(limit)
+        except SessionError as error:
+            if not took_too_long(error) or not size.shrink():
+                raise
+            log.debug("batch of at most %d: the database ended it, smaller ones follow", limit)
+            return 0, False
         self._unrecorded += rows
         seconds = self._clock() - began
         log.debug("batch of at most %d: deleted %d in %.4f s", limit, rows, seconds)
         size.learn(seconds)
         self._observers.progress(self._store, rows)
-        return rows
+        return rows, rows < limit
 
     def _wait(self, seconds: float) -> None:
         """Wait, stop early when asked to, and give the watchdog its signs of life meanwhile.

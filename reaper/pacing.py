@@ -55,6 +55,13 @@ class BatchSize:
         elif held < self._max_hold / 2:
             self.rows = min(self._most, self.rows * 2)
 
+    def shrink(self) -> bool:
+        """Take in that the database ended the batch; False when no smaller one is left to try."""
+        if self.rows == 1:
+            return False
+        self.rows = self._most = self.rows // 2
+        return True
+
 
 class Backoff:
     """Seconds until the next try: doubling from ``first``, each shortened by up to half.

@@ -49,7 +49,8 @@ def is_fresh(last: ReaperStatus | None, max_age: float | None = None) -> bool:
         return False
     if max_age is None:
         max_age = DEFAULT_MAX_AGE if last.interval is None else 2 * last.interval
-    return last.age <= max_age
+    # A clock that was set back makes the last run one of the future, which says nothing of the present.
+    return abs(last.age) <= max_age
 
 
 def _lines(last: ReaperStatus | None, lag: float, *, fresh: bool) -> list[str]:

@@ -1,14 +1,18 @@
-"""What the loop needs of a store, and that store with a sign of life after each call."""
+"""What the loop needs of a store and of its errors, and that store with a sign of life after each call."""
 
 from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from wsgi_chaisession.errors import SessionError
 from wsgi_chaisession.store import ReaperStatus
 
-__all__ = ["ReapableStore", "ReaperStatus", "Watched"]
+__all__ = ["ReapableStore", "ReaperStatus", "Watched", "took_too_long"]
 
 T = TypeVar("T")
+
+
+QUERY_CANCELED = "57014"  # SQLSTATE; what a statement_timeout ends with, PostgreSQL's and chaisqld's
 
 
 class ReapableStore(Protocol):
@@ -56,3 +60,8 @@ class Watched:
             return call()
         finally:
             self._beat()
+
+
+def took_too_long(error: SessionError) -> bool:
+    """Say whether the database ended a call that took longer than it lets a statement take."""
+    return getattr(error.__cause__, "sqlstate", None) == QUERY_CANCELED

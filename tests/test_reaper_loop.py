@@ -10,13 +10,14 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 import pytest
+from psycopg.errors import QueryCanceled
 
 from reaper.loop import USUAL, Reaper
 from reaper.observers import Observer, Observers
 from reaper.pacing import Backoff, BatchSize, Pace
 from reaper.store import ReapableStore
 from reaper.supervise import Supervisor
-from wsgi_chaisession.errors import StoreUnavailable
+from wsgi_chaisession.errors import StoreError, StoreUnavailable
 from wsgi_chaisession.store import ReaperStatus
 
 T = TypeVar("T")
@@ -126,6 +127,34 @@ def test_batches_pause_in_between(clock: Clock) -> None:
     reaper, stop = make(store, pace=Pace(pause=0.5))
     run = reaper.run_once()
     assert stop.waits == [0.5] * (run.batches - 1)
+
+
+class Impatient(Backlog):
+    """A database that lets no statement take more than so many rows' time."""
+
+    def __init__(self, clock: Clock, expired: int, *, most: int) -> None:
+        super().__init__(clock, expired)
+        self._most = most
+
+    def delete_expired(self, limit: int, now: datetime | None = None) -> int:
+        if limit > self._most:
+            self.limits.append(limit)
+            raise StoreError("canceling statement due to statement timeout") from QueryCanceled()
+        return super().delete_expired(limit, now)
+
+
+def test_batches_shrink_to_what_the_database_lets_a_statement_take(clock: Clock) -> None:
+    store = Impatient(clock, 100, most=20)
+    reaper, _ = make(store)
+    run = reaper.run_once()
+    assert store.limits[:8] == [1, 2, 4, 8, 16, 32, 16, 16]
+    assert (run.deleted, run.complete, store.limits.count(32)) == (100, True, 1)
+
+
+def test_where_one_row_takes_too_long_the_store_has_failed(clock: Clock) -> None:
+    reaper, _ = make(Impatient(clock, 100, most=0))
+    with pytest.raises(StoreError, match="canceling statement"):
+        reaper.run_once()
 
 
 @pytest.mark.parametrize("per_row", [0.0005, 0.001, 0.005])

@@ -1,8 +1,10 @@
 """The reaper as a service: SIGHUP, the watchdog, its state for monitoring, and databases of other shapes."""
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,8 +21,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import chaisql
 from chaisql.address import published_address
-from waiting import stopped
+from chaisql.cli import main as chaisql_main
+from reaper.status import is_fresh
+from waiting import eventually, stopped
 from wsgi_chaisession import ChaiStore
+from wsgi_chaisession.store import ReaperStatus
 
 DEADLINE = 60.0
 
@@ -164,6 +169,44 @@ def test_the_interval_that_was_recorded_decides_what_is_stale(chai: ChaiStore, c
     assert reaper("status", chai_dir).returncode == 1
     chai.record_reaper_run(0, 0.1, interval=60.0)
     assert reaper("status", chai_dir).returncode == 0
+
+
+@pytest.mark.parametrize(("age", "fresh"), [(0, True), (-1, True), (-3600, False), (899, True), (901, False)])
+def test_a_last_run_of_the_future_is_no_sign_of_life(age: float, fresh: bool) -> None:
+    """The database's clock was wrong for a while; a second is nothing."""
+    assert is_fresh(ReaperStatus(datetime.now(UTC), 1, 0, 0, 0.1, None, age)) is fresh
+
+
+def test_the_first_process_of_a_container_leaves_no_server_unburied(tmp_path: Path) -> None:
+    own = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if shutil.which("unshare") is None or subprocess.run([*own, "true"], check=False).returncode:
+        pytest.skip("process numbers of its own take more rights")
+    directory = tmp_path / "db"  # not a fixture's, which would end a process by its number in the container
+    with contextlib.closing(ChaiStore(directory, timeout=20)) as store:
+        store.create_schema()
+    assert chaisql_main(["stop", str(directory)]) == 0
+    with subprocess.Popen(
+        [*own, *command("run", directory, "--interval", "100ms")], stderr=subprocess.DEVNULL
+    ) as container:
+        try:
+            (first,) = eventually(lambda: children(container.pid))
+            server = eventually(
+                lambda: next((pid for pid, name in children(first).items() if name == "chaisqld"), None)
+            )
+            assert server is not None
+            os.kill(server, signal.SIGKILL)
+            eventually(lambda: server not in children(first))
+        finally:
+            container.kill()
+
+
+def children(pid: int) -> dict[int, str]:
+    """The names of a process's children, the dead that nobody has taken in among them."""
+    found = {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError):
+            found[int(child)] = Path(f"/proc/{child}/comm").read_text().strip()
+    return found
 
 
 def test_metrics_of_a_real_run(chai: ChaiStore, chai_dir: Path, tmp_path: Path) -> None:
