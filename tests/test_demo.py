@@ -131,6 +131,8 @@ def test_the_reaper_is_seen_at_work(start: Callable[[], Demo]) -> None:
     browser = Browser(demo).visit().submit("/guests")
     assert "Made 50 guest sessions; they expire in 10 seconds" in browser.page
     end_guests(demo.directory)
+    eventually(lambda: numbers(demo)["runs"])
+    os.kill(part(demo, "reaper"), signal.SIGHUP)  # which begins a run
     eventually(lambda: numbers(demo)["deleted"] == 50)
     assert numbers(demo)["waiting"] == 0
     assert numbers(demo)["lag"] == 0
@@ -188,6 +190,16 @@ def test_ending_it_while_it_starts_leaves_nothing_behind(tmp_path: Path, moment:
     assert processes_of(tmp_path) == []
 
 
+def part(demo: Demo, module: str) -> int:
+    """The process of one of the demonstration's programs."""
+    (pid,) = [
+        child
+        for child in children(demo.process.pid)
+        if f"\0{module}\0" in Path(f"/proc/{child}/cmdline").read_text()
+    ]
+    return pid
+
+
 def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -211,12 +223,7 @@ def test_a_killed_database_server_is_replaced(start: Callable[[], Demo]) -> None
 def test_when_one_part_dies_all_end(start: Callable[[], Demo], victim: str) -> None:
     demo = start()
     Browser(demo).visit()
-    (pid,) = [
-        child
-        for child in children(demo.process.pid)
-        if f"\0{victim}\0" in Path(f"/proc/{child}/cmdline").read_text()
-    ]
-    os.kill(pid, signal.SIGKILL)
+    os.kill(part(demo, victim), signal.SIGKILL)
     output, _ = demo.process.communicate(timeout=DEADLINE)
     assert demo.process.returncode == 1
     assert "ended by itself with exit code -9" in output
