@@ -185,8 +185,12 @@ MOMENTS: dict[str, Callable[[Demo], object]] = {
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_ending_it_while_it_starts_leaves_nothing_behind(tmp_path: Path, moment: str) -> None:
     demo = Demo(tmp_path / "db", free_port())
-    eventually(lambda: MOMENTS[moment](demo))
-    demo.end(signal.SIGINT)
+    try:
+        eventually(lambda: MOMENTS[moment](demo))
+        demo.end(signal.SIGINT)
+    finally:
+        if demo.process.poll() is None:
+            demo.end(signal.SIGTERM)
     assert processes_of(tmp_path) == []
 
 
