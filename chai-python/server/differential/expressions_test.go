@@ -65,10 +65,14 @@ func (g *generator) expression(k kind, depth int) string {
 		return g.leaf(k)
 	}
 	switch {
+	case chance(g.r, 8):
+		return g.choice(k, depth-1)
 	case k == boolean:
 		return g.condition(depth)
 	case chance(g.r, 20):
 		return g.castTo(k, depth-1)
+	case k == text && chance(g.r, 30), k == bytea && chance(g.r, 30):
+		return g.concatenation(k, depth-1)
 	case k <= float8:
 		return g.arithmetic(k, depth-1)
 	}
@@ -151,6 +155,38 @@ func (g *generator) arithmetic(k kind, depth int) string {
 		return "(" + x + ")"
 	}
 	return x
+}
+
+// choice takes one of several values, and computes the others or not.
+func (g *generator) choice(k kind, depth int) string {
+	g.mayFail()
+	one := func() string { return g.expression(k, depth) }
+	switch g.r.IntN(6) {
+	case 0:
+		return "COALESCE(" + g.list(1+g.r.IntN(3), one) + ")"
+	case 1:
+		return "nullif(" + one() + ", " + one() + ")"
+	case 2:
+		return pick(g.r, []string{"GREATEST", "least"}) + "(" + g.list(1+g.r.IntN(3), one) + ")"
+	case 3:
+		of := g.kindOfColumn()
+		x := "CASE " + g.expression(of, depth) + " WHEN " + g.operand(of, depth) + " THEN " + one()
+		return g.join(x, g.rarely("WHEN "+g.operand(of, depth)+" THEN "+one()), g.rarely("ELSE "+one()), "END")
+	}
+	x := "CASE WHEN " + g.condition(max(depth, 1)) + " THEN " + one()
+	return g.join(x, g.rarely("WHEN "+g.condition(1)+" THEN "+one()), pick(g.r, []string{"", "ELSE " + one()}), "END")
+}
+
+func (g *generator) concatenation(k kind, depth int) string {
+	other := k
+	if chance(g.r, 25) {
+		other = kind(g.r.IntN(int(kinds)))
+	}
+	x, y := g.operand(k, depth), g.operand(other, depth)
+	if chance(g.r, 50) {
+		x, y = y, x
+	}
+	return "(" + x + " || " + y + ")"
 }
 
 func (g *generator) function(k kind, depth int) string {

@@ -73,6 +73,16 @@ var settledStatements = []string{
 	`SELECT lower('ABCÉ'), upper('abcé'), length('é🜁'), length('\xffff'::bytea), octet_length('é'), char_length('')`, `SELECT lower(1)`, `SELECT length()`,
 	`SELECT count(*)`, `SELECT count(*), max(1), min('x') WHERE false`, `SELECT - '5'`, `SELECT + '5'`, `SELECT 1 AS true, 2 "a""b", 3 value`,
 	`SELECT 0.1 IN (0.1, 0.1::real), 16777217 IN (16777217, 1.5::real), 0.1::float8 IN (0.1, 0.1::real), '0.1' IN (0.1, 0.1::real)`, `SELECT 1::real IN (NULL, 5e-324, 1)`,
+	// choosing
+	`SELECT CASE WHEN true THEN 1 WHEN 1 / 0 = 1 THEN 2 ELSE 1 / 0 END, CASE 2 WHEN 1 THEN 'a' WHEN 2 THEN 'b' END, CASE WHEN NULL THEN 1 END, CASE NULL WHEN NULL THEN 1 ELSE 2 END, CASE 1 WHEN 1.0 THEN 'x' END`,
+	`SELECT CASE WHEN false THEN 1 ELSE 2.5 END, CASE WHEN true THEN 1 ELSE 2.5::real END, CASE WHEN true THEN '1' ELSE 2 END, CASE WHEN true THEN NULL END, CASE WHEN true THEN now() ELSE localtimestamp END IS NULL`,
+	`SELECT CASE WHEN false THEN 1 / 0 ELSE 1 END`, `SELECT CASE WHEN i > 0 THEN 1 / 0 END FROM t`, `SELECT CASE WHEN k = '' THEN i ELSE 1 / (i - i) END FROM t`, `SELECT CASE WHEN 1 THEN 2 END`, `SELECT CASE 1 WHEN 'x' THEN 2 END`, `SELECT CASE 1 WHEN true THEN 2 END`,
+	`SELECT CASE WHEN true THEN 1 ELSE 'x' END`, `SELECT CASE WHEN true THEN 1 ELSE true END`, `SELECT CASE END`, `SELECT CASE ELSE 1 END`, `SELECT CASE WHEN true THEN 1`, `SELECT CASE WHEN true THEN k ELSE s END, CASE WHEN true THEN 1 ELSE lower(s) END, CASE WHEN true THEN 1 ELSE i::bigint END, CASE WHEN true THEN 1 ELSE 2::bigint END FROM t`,
+	`SELECT COALESCE(NULL, 1, 1 / 0), COALESCE(NULL, NULL), COALESCE(NULL, 'a', 'b'), COALESCE(1, 2.5), COALESCE(NULL::int, 3::bigint), coalesce('x', NULL::varchar)`, `SELECT COALESCE(NULL, 1 / 0, 1)`, `SELECT COALESCE()`, `SELECT COALESCE(1, 'x')`, `SELECT COALESCE(1, true)`, `SELECT COALESCE(i, 1 / 0) FROM t`,
+	`SELECT NULLIF(1, 1), NULLIF(1, 2), NULLIF(NULL, 1), NULLIF(1, NULL), NULLIF('a', 'a'), NULLIF(1, 1.5), NULLIF(1, 1.0::float8), NULLIF(1::bigint, 2)::text, NULLIF('a', 'b')`, `SELECT NULLIF(1)`, `SELECT NULLIF(1, 'x')`, `SELECT NULLIF(1, true)`,
+	`SELECT GREATEST(1, 3, 2), LEAST(1, NULL, 2.5), GREATEST(NULL, NULL), GREATEST('a', 'B'), LEAST('nan'::float8, 1), GREATEST('nan'::real, 1), GREATEST(1, '2'), LEAST('\x61'::bytea, 'b')`, `SELECT GREATEST(1, 'x')`, `SELECT LEAST(1, true)`, `SELECT GREATEST()`, `SELECT greatest(true, false)`,
+	`SELECT 'a' || 'b', 'a' || 1, 1 || 'a', 'a' || NULL, true || 'x'::text, 1.50 || 'x'::text, 'x' || now() IS NULL, '\x61'::bytea || '\x62', '\x61' || '\x62'::bytea, '\x61'::bytea || 'a'::text, 'a'::varchar || 'b', 'a' || 'b' || 1`, `SELECT 1 || 2`, `SELECT true || false`, `SELECT '\x61'::bytea || 1`,
+	`SELECT 'a' || 'b' = 'ab', 'a' || 'b' LIKE 'a%', 1 + 2 || 'x', 'x' || 1 + 2`, `SELECT 'x' || 1 IN ('x1'), 'a' || 'c' BETWEEN 'ab' AND 'a' || 'd', - 1 || 'x'`, `SELECT k || s FROM t ORDER BY k || s DESC`,
 	// errors
 	`SELECT`, `SELEC`, `SELECT 1 +`, `SELECT (1`, `SELECT 1)`, `SELECT nosuch`, `SELECT * FROM nosuch`, `SELECT nosuch()`, `SELECT 1::nosuch`, `SELECT 1 = 1 = 1`, `SELECT a.b`,
 	`SELECT nosuch FROM t`, `SELECT x.k FROM t`, `SELECT t.nosuch FROM t`, `SELECT k FROM t ORDER BY 9`,

@@ -75,6 +75,10 @@ func (b *binder) expr(x syntax.Expr) (node, error) {
 		return b.like(x)
 	case *syntax.Distinct:
 		return b.distinct(x)
+	case *syntax.Case:
+		return b.caseWhen(x)
+	case *syntax.Choice:
+		return b.choice(x)
 	case *syntax.Between:
 		return b.between(x)
 	}

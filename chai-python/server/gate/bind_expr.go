@@ -153,6 +153,8 @@ func (b *binder) binary(x *syntax.Binary) (node, error) {
 	switch x.Op {
 	case "+", "-", "*", "/", "%":
 		return b.arithmetic(x)
+	case "||":
+		return b.concat(x)
 	}
 	left, right, err := b.pair(x.Op, x.Left, x.Right)
 	return &comparison{x.Op, left, right}, err
@@ -338,7 +340,7 @@ func commonType(list []node) (common Type, ok bool) {
 	for _, n := range list {
 		switch t := n.typ(); {
 		case t.family() == openFamily:
-		case common == Type{}, t == Timestamptz && common == Timestamp:
+		case common == Type{}, t == Timestamptz && common == Timestamp, common == Name && t.family() == textFamily:
 			common = t
 		case t.family().numeric() && common.family().numeric():
 			common = numbers[max(slices.Index(numbers, common), slices.Index(numbers, t))]

@@ -50,7 +50,15 @@ type column struct {
 }
 
 func (n *column) typ() Type                  { return n.of }
-func (n *column) eval(s *scope) (any, error) { return s.row[n.place], nil }
+func (n *column) eval(s *scope) (any, error) { return valueAt(s.row, n.place), nil }
+
+// valueAt is NULL while there is no row: what is computed then has one value, whatever the rows hold.
+func valueAt(row []any, place int) any {
+	if row == nil {
+		return nil
+	}
+	return row[place]
+}
 
 // excluded is a column of the row that ON CONFLICT proposed.
 type excluded struct {
@@ -59,7 +67,7 @@ type excluded struct {
 }
 
 func (n *excluded) typ() Type                  { return n.of }
-func (n *excluded) eval(s *scope) (any, error) { return s.proposed[n.place], nil }
+func (n *excluded) eval(s *scope) (any, error) { return valueAt(s.proposed, n.place), nil }
 
 // transactionStart is now(), of Timestamptz or, as LOCALTIMESTAMP, of Timestamp.
 type transactionStart struct{ of Type }
@@ -131,8 +139,15 @@ func alwaysNull(n node, s *scope) bool {
 	case *constant, *parameter:
 		v, err := n.eval(s)
 		return v == nil && err == nil
-	case *arithmetic, *comparison, *negative, *cast, *like, *escaped, *textFunction:
-		return slices.ContainsFunc(children(n), func(child node) bool { return alwaysNull(child, s) })
+	}
+	return strict(n) && slices.ContainsFunc(children(n), func(child node) bool { return alwaysNull(child, s) })
+}
+
+// strict tells nodes that are NULL when one of their parts is.
+func strict(n node) bool {
+	switch n.(type) {
+	case *arithmetic, *comparison, *negative, *cast, *like, *escaped, *textFunction, *concat:
+		return true
 	}
 	return false
 }
@@ -330,6 +345,16 @@ func children(n node) []node {
 		return append([]node{n.x}, n.list...)
 	case *inSelect:
 		return []node{n.x}
+	case *concat:
+		return []node{n.x, n.y}
+	case *nullIf:
+		return []node{n.value, n.x, n.y}
+	case *coalesce:
+		return n.list
+	case *extremum:
+		return n.list
+	case *caseWhen:
+		return append(append(append([]node(nil), n.conditions...), n.values...), n.otherwise)
 	}
 	return nil
 }

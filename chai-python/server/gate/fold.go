@@ -1,5 +1,7 @@
 package gate
 
+import "slices"
+
 // PostgreSQL computes what does not depend on a row before it reads any, so that SELECT 1 / 0 FROM empty fails. What follows
 // does so for expressions that can fail.
 
@@ -19,7 +21,7 @@ func hasFoldable(n node) (found bool) {
 		if a, ok := n.(*aggregate); ok {
 			found = found || hasFoldable(a.x)
 		}
-		found = found || canFail(n) && immutable(n)
+		found = found || canFail(n) && mayBeFixed(n)
 		return !found
 	})
 	return found
@@ -27,25 +29,63 @@ func hasFoldable(n node) (found bool) {
 
 func canFail(n node) bool {
 	switch n.(type) {
-	case *arithmetic, *negative, *cast, *like, *escaped:
+	case *arithmetic, *negative, *cast, *like, *escaped, *concat:
 		return true
 	}
 	return false
+}
+
+// mayBeFixed leaves out what surely has no value before a row is read.
+func mayBeFixed(n node) bool {
+	result := true
+	walk(n, func(n node) bool {
+		result = result && !varies(n)
+		return result && !decides(n)
+	})
+	return result
 }
 
 // immutable says whether an expression has the same value wherever it stands.
 func immutable(n node) bool {
 	result := true
 	walk(n, func(n node) bool {
-		switch n := n.(type) {
-		case *column, *excluded, *aggregate, *transactionStart, *inSelect:
-			result = false
-		case *cast:
-			result = result && !dependsOnSettings(n)
-		}
+		result = result && !varies(n)
 		return result
 	})
 	return result
+}
+
+// varies tells nodes whose value is not settled by their parts alone.
+func varies(n node) bool {
+	switch n := n.(type) {
+	case *column, *excluded, *aggregate, *transactionStart, *inSelect:
+		return true
+	case *cast:
+		return dependsOnSettings(n)
+	case *comparison:
+		return ofTwoTimes(n.x, n.y)
+	case *distinct:
+		return ofTwoTimes(n.x, n.y)
+	case *nullIf:
+		return ofTwoTimes(n.x, n.y)
+	case *membership:
+		return slices.ContainsFunc(n.list, func(item node) bool { return ofTwoTimes(n.x, item) })
+	}
+	return false
+}
+
+// ofTwoTimes tells comparisons of a timestamp with one that has a time zone: which one is meant is a setting.
+func ofTwoTimes(x, y node) bool {
+	return x.typ() != y.typ() && x.typ().family() == timeFamily && y.typ().family() == timeFamily
+}
+
+// decides tells nodes that one of their parts can settle, whatever the others are.
+func decides(n node) bool {
+	switch n.(type) {
+	case *logical, *caseWhen, *coalesce:
+		return true
+	}
+	return false
 }
 
 // dependsOnSettings tells casts whose outcome PostgreSQL's settings for dates and time zones have a part in.
@@ -70,37 +110,89 @@ func (x *execution) fold(list []node) error {
 	return nil
 }
 
-// foldNode gives the value of an expression that is fixed. As in PostgreSQL, an AND or OR that one of its terms decides is,
-// and the terms after that one are not computed.
+// foldNode gives the value of an expression that is fixed.
 func foldNode(n node, s *scope) (value any, fixed bool, err error) {
-	if n == nil {
+	switch n := n.(type) {
+	case nil:
 		return nil, false, nil
-	}
-	if l, ok := n.(*logical); ok {
-		for _, term := range l.terms {
-			v, fixed, err := foldNode(term, s)
-			if err != nil || fixed && v == l.or {
-				return v, fixed, err
-			}
-		}
-		return foldWhole(n, s)
-	}
-	if a, ok := n.(*aggregate); ok {
-		_, _, err = foldNode(a.x, s)
+	case *logical:
+		return foldLogical(n, s)
+	case *caseWhen:
+		return foldCase(n, s)
+	case *coalesce:
+		return foldCoalesce(n, s)
+	case *aggregate:
+		_, _, err = foldNode(n.x, s)
 		return nil, false, err
 	}
+	fixed = !varies(n)
+	null := false
 	for _, child := range children(n) {
-		if _, _, err := foldNode(child, s); err != nil {
+		v, known, err := foldNode(child, s)
+		if err != nil {
 			return nil, false, err
 		}
+		fixed = fixed && known
+		null = null || known && v == nil
 	}
-	return foldWhole(n, s)
+	if null && strict(n) || !fixed {
+		return nil, null && strict(n), nil
+	}
+	value, err = n.eval(s)
+	return value, true, err
 }
 
-func foldWhole(n node, s *scope) (value any, fixed bool, err error) {
-	if !immutable(n) {
+// foldLogical: as in PostgreSQL, a term that decides an AND or OR leaves those after it uncomputed.
+func foldLogical(n *logical, s *scope) (value any, fixed bool, err error) {
+	fixed = true
+	for _, term := range n.terms {
+		v, known, err := foldNode(term, s)
+		if err != nil || known && v == n.or {
+			return v, known, err
+		}
+		fixed = fixed && known
+	}
+	if !fixed {
 		return nil, false, nil
 	}
 	value, err = n.eval(s)
 	return value, true, err
+}
+
+// foldCase: what stands beside a condition that is known not to hold is not computed, nor is what stands behind one that is
+// known to.
+func foldCase(n *caseWhen, s *scope) (value any, fixed bool, err error) {
+	open := false
+	for i, condition := range n.conditions {
+		v, known, err := foldNode(condition, s)
+		if err != nil {
+			return nil, false, err
+		}
+		if known && v != true {
+			continue
+		}
+		open = open || !known
+		value, fixed, err := foldNode(n.values[i], s)
+		if err != nil || known {
+			return value, fixed && !open, err
+		}
+	}
+	value, fixed, err = foldNode(n.otherwise, s)
+	return value, fixed && !open, err
+}
+
+// foldCoalesce: what stands behind a value that is known not to be NULL is not computed.
+func foldCoalesce(n *coalesce, s *scope) (value any, fixed bool, err error) {
+	fixed = true
+	for _, x := range n.list {
+		v, known, err := foldNode(x, s)
+		if err != nil {
+			return nil, false, err
+		}
+		fixed = fixed && known
+		if known && v != nil {
+			return v, fixed, nil
+		}
+	}
+	return nil, fixed, nil
 }

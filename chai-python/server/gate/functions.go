@@ -14,7 +14,7 @@ func (b *binder) call(x *syntax.Call) (node, error) {
 	case "count", "min", "max":
 		return b.aggregate(x)
 	}
-	args, err := b.arguments(x)
+	args, err := b.list(x.Args)
 	if err != nil {
 		return nil, err
 	}
@@ -33,15 +33,15 @@ func (b *binder) call(x *syntax.Call) (node, error) {
 	return nil, b.fail(x.At(), pgerr.UndefinedFunction, "function %s does not exist", x.Name).WithHint(functionsHint)
 }
 
-// arguments binds what a function is called with; open ones stay so.
-func (b *binder) arguments(x *syntax.Call) ([]node, error) {
-	var list []node
-	for _, arg := range x.Args {
-		n, err := b.expr(arg)
+// list binds expressions; open ones stay so.
+func (b *binder) list(from []syntax.Expr) ([]node, error) {
+	list := make([]node, len(from))
+	for i, x := range from {
+		n, err := b.expr(x)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, n)
+		list[i] = n
 	}
 	return list, nil
 }
@@ -88,7 +88,7 @@ type aggregate struct {
 }
 
 func (n *aggregate) typ() Type                  { return n.of }
-func (n *aggregate) eval(s *scope) (any, error) { return s.row[n.slot], nil }
+func (n *aggregate) eval(s *scope) (any, error) { return valueAt(s.row, n.slot), nil }
 
 func (b *binder) aggregate(x *syntax.Call) (node, error) {
 	if !b.aggregates {

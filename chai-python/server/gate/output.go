@@ -94,28 +94,33 @@ func (b *binder) star(item syntax.Item) ([]outputItem, error) {
 
 // columnName is what PostgreSQL calls a result column without AS.
 func columnName(x syntax.Expr) string {
+	name, _ := figureName(x)
+	return name
+}
+
+// figureName finds a name, and whether it is one that goes through casts and CASE.
+func figureName(x syntax.Expr) (name string, strong bool) {
 	switch x := x.(type) {
 	case *syntax.Column:
-		return x.Name
+		return x.Name, true
 	case *syntax.Call:
-		return x.Name
+		return x.Name, true
+	case *syntax.Choice:
+		return x.Name, true
 	case *syntax.Cast:
-		inner := x.X
-		for {
-			further, nested := inner.(*syntax.Cast)
-			if !nested {
-				break
-			}
-			inner = further.X
-		}
-		if name := columnName(inner); name != unnamed {
-			return name
+		if name, strong := figureName(x.X); strong {
+			return name, true
 		}
 		if short := shortTypeNames[typeNames[x.Type.Name]]; short != "" {
-			return short
+			return short, false
 		}
+	case *syntax.Case:
+		if name, strong := figureName(x.Else); strong {
+			return name, true
+		}
+		return "case", false
 	}
-	return unnamed
+	return unnamed, false
 }
 
 const unnamed = "?column?"

@@ -22,7 +22,10 @@ func (n *inSelect) eval(s *scope) (any, error) {
 	if err := s.spendOn(x); err != nil {
 		return nil, err
 	}
-	return s.selected[n.from].has(x), nil
+	if values := s.selected[n.from]; values != nil {
+		return values.has(x), nil
+	}
+	return nil, nil // before the inner SELECT has run
 }
 
 // selection is the inner SELECT.

@@ -197,7 +197,7 @@ type (
 		X     Expr
 		Minus bool
 	}
-	// Binary is a comparison or arithmetic: = <> < <= > >= + - * / %.
+	// Binary is a comparison, arithmetic or concatenation: = <> < <= > >= + - * / % ||.
 	Binary struct {
 		at
 		Op          string
@@ -254,9 +254,25 @@ type (
 		X, Y Expr
 		Not  bool
 	}
+	// Case is CASE [operand] WHEN … THEN … [ELSE …] END.
+	Case struct {
+		at
+		Operand Expr // nil: the conditions stand for themselves
+		Whens   []When
+		Else    Expr // nil: NULL
+	}
+	// Choice is COALESCE, NULLIF, GREATEST or LEAST, its name in lower case.
+	Choice struct {
+		at
+		Name string
+		Args []Expr
+	}
 	// Default is the keyword DEFAULT as a value.
 	Default struct{ at }
 )
+
+// When is one branch of CASE.
+type When struct{ Condition, Value Expr }
 
 // LiteralKind tells the constants apart.
 type LiteralKind uint8

@@ -16,6 +16,7 @@ const (
 	bindIs
 	bindComparison
 	bindMembership // BETWEEN, IN
+	bindOther      // ||
 	bindSum
 	bindProduct
 	bindSign
@@ -45,12 +46,12 @@ func (p *parser) exprAbove(level int) Expr {
 }
 
 // associative are the levels whose operators may follow each other.
-var associative = map[int]bool{bindOr: true, bindAnd: true, bindSum: true, bindProduct: true}
+var associative = map[int]bool{bindOr: true, bindAnd: true, bindOther: true, bindSum: true, bindProduct: true}
 
 var operatorLevels = map[string]int{"or": bindOr, "and": bindAnd, "is": bindIs, "isnull": bindIs, "notnull": bindIs,
 	"=": bindComparison, "<>": bindComparison, "<": bindComparison, "<=": bindComparison, ">": bindComparison, ">=": bindComparison,
 	"in": bindMembership, "between": bindMembership, "like": bindMembership, "ilike": bindMembership, "similar": bindMembership,
-	"+": bindSum, "-": bindSum, "*": bindProduct, "/": bindProduct, "%": bindProduct}
+	"||": bindOther, "+": bindSum, "-": bindSum, "*": bindProduct, "/": bindProduct, "%": bindProduct}
 
 // operatorLevel says how tightly the operator that comes next binds; found is false where none does.
 func (p *parser) operatorLevel() (level int, found bool) {
@@ -60,7 +61,7 @@ func (p *parser) operatorLevel() (level int, found bool) {
 		return bindMembership, t.kind == word && operatorLevels[t.value] == bindMembership
 	}
 	if t.kind == symbol && !knownSymbols[t.value] {
-		p.unsupported(t.at, "operator "+t.value, "Supported are = <> < <= > >= + - * / %.")
+		p.unsupported(t.at, "operator "+t.value, "Supported are = <> < <= > >= + - * / % ||.")
 	}
 	if t.kind != word && t.kind != symbol {
 		return 0, false
@@ -73,7 +74,7 @@ func (p *parser) operatorLevel() (level int, found bool) {
 }
 
 var knownSymbols = map[string]bool{"=": true, "<>": true, "<": true, "<=": true, ">": true, ">=": true, "+": true, "-": true,
-	"*": true, "/": true, "%": true, "(": true, ")": true, ",": true, ";": true, ".": true, "::": true, ":": true, "]": true}
+	"*": true, "/": true, "%": true, "||": true, "(": true, ")": true, ",": true, ";": true, ".": true, "::": true, ":": true, "]": true}
 
 // operation takes an operator of a level and what follows it. taken is the level that must not follow at once, 0 for any.
 func (p *parser) operation(x Expr, level int) (result Expr, taken int) {
@@ -172,12 +173,12 @@ func (p *parser) between(x Expr, negated bool) Expr {
 // restricted takes what PostgreSQL calls a b_expr: arithmetic and comparisons, but nothing with a word in it. It is what may
 // stand before the AND of BETWEEN, and as a DEFAULT.
 func (p *parser) restricted() Expr {
-	x := p.exprAbove(bindSum)
+	x := p.exprAbove(bindOther)
 	if t := p.peek(); t.kind != symbol || operatorLevels[t.value] != bindComparison {
 		return x
 	}
 	op := p.take()
-	y := p.exprAbove(bindSum)
+	y := p.exprAbove(bindOther)
 	if t := p.peek(); t.kind == symbol && operatorLevels[t.value] == bindComparison {
 		p.unexpected() // comparisons do not associate
 	}

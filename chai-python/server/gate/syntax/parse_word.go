@@ -24,11 +24,13 @@ func (p *parser) wordExpr(t token) Expr {
 		return &Literal{at(t.at), kind, t.value}
 	case "cast":
 		return p.cast()
-	case "case", "exists", "array", "row", "interval", "extract", "coalesce", "nullif", "greatest", "least", "position",
-		"substring", "trim", "overlay":
-		if t.value == "case" || p.peekAt(1).is("(") || p.peekAt(1).kind == text || t.value == "array" {
+	case "exists", "array", "row", "interval", "extract", "position", "substring", "trim", "overlay":
+		if p.peekAt(1).is("(") || p.peekAt(1).kind == text || t.value == "array" {
 			p.unsupported(t.at, upper(t.value), "Compute it in the client and pass it as a parameter.")
 		}
+	}
+	if x := p.conditional(t); x != nil {
+		return x
 	}
 	if keywordFunctions[t.value] {
 		return p.keywordFunction(t)
