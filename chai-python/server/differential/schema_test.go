@@ -14,7 +14,7 @@ func (g *generator) schema() string {
 	case 7:
 		return g.join("DROP INDEX", g.rarely("IF EXISTS"), pick(g.r, []string{"i1", "i1", "p_a_idx", "t_a_idx", "nosuch", "i1, i2", `"I1"`}), g.rarely("CASCADE"))
 	}
-	return g.join("DROP TABLE", g.rarely("IF EXISTS"), pick(g.r, []string{"p", "p", "q", "p, q", "nosuch", "public.p", `"P"`, "i1"}), g.rarely("RESTRICT"))
+	return g.join("DROP TABLE", g.rarely("IF EXISTS"), pick(g.r, []string{"p", "p", "q", "p, q", "nosuch", "public.p", `"P"`, `"order"`, "index", `"p q"`, "i1"}), g.rarely("RESTRICT"))
 }
 
 func (g *generator) rarely(word string) string {
@@ -31,7 +31,7 @@ func (g *generator) createTable() string {
 	for i := range count {
 		name := names[i]
 		if chance(g.r, 4) {
-			name = pick(g.r, []string{`"Mixed"`, "A", `"where 1=1"`, `"a""b"`, "b", "é", "select", "value"})
+			name = pick(g.r, []string{`"Mixed"`, "A", `"where 1=1"`, `"a""b"`, "b", "é", "select", "value", "key", "text", "timestamp", "index", `"order"`, `"Key"`, "__chai_x", `"__q_key"`})
 		}
 		part := name + " " + g.columnType()
 		for range g.r.IntN(3) {
@@ -48,7 +48,7 @@ func (g *generator) createTable() string {
 	case chance(g.r, 5):
 		parts = append(parts, pick(g.r, []string{"UNIQUE (a)", "CHECK (a IS NOT NULL)", "FOREIGN KEY (a) REFERENCES t"}))
 	}
-	return g.join("CREATE TABLE", g.rarely("IF NOT EXISTS"), pick(g.r, []string{"p", "p", "p", "q", "public.p", "t", `"P"`, "i1"}), "("+strings.Join(parts, ", ")+")")
+	return g.join("CREATE TABLE", g.rarely("IF NOT EXISTS"), pick(g.r, []string{"p", "p", "p", "q", "public.p", "t", `"P"`, `"order"`, "index", `"p q"`, "i1"}), "("+strings.Join(parts, ", ")+")")
 }
 
 func (g *generator) columnType() string {
@@ -76,7 +76,7 @@ func (g *generator) createIndex() string {
 	if chance(g.r, 5) {
 		unique = "UNIQUE "
 	}
-	name := pick(g.r, []string{"", "", "i1", "i1", "i2", "t", `"I1"`, "IF NOT EXISTS i1"})
-	columns := pick(g.r, []string{"(a)", "(a)", "(b)", "(a DESC)", "(a ASC)", "(nosuch)", "(a, b)", "(lower(a))", "(a NULLS FIRST)", `("A")`})
-	return g.join("CREATE "+unique+"INDEX", name, "ON", pick(g.r, []string{"p", "p", "p", "q", "t", "nosuch", "public.p"}), columns)
+	name := pick(g.r, []string{"", "", "i1", "i1", "i2", "t", `"I1"`, "key", `"é i"`, "IF NOT EXISTS i1"})
+	columns := pick(g.r, []string{"(a)", "(a)", "(b)", "(a DESC)", "(a ASC)", "(nosuch)", "(a, b)", "(lower(a))", "(a NULLS FIRST)", `("A")`, "(key)", `("order")`})
+	return g.join("CREATE "+unique+"INDEX", name, "ON", pick(g.r, []string{"p", "p", "p", "q", "t", "nosuch", "public.p", `"P"`, `"order"`, "index"}), columns)
 }

@@ -30,7 +30,7 @@ func (b *binder) assign(t *table, place int, n node, x syntax.Expr) (_ node, err
 	from := n.typ()
 	if to.family() != textFamily && from.family() != to.family() && !(from.family().numeric() && to.family().numeric()) {
 		return nil, b.fail(x.At(), pgerr.DatatypeMismatch, "column \"%s\" is of type %s but expression is of type %s",
-			t.Columns[place].Name, to.Name, from.Name).WithHint("You will need to rewrite or cast the expression.")
+			t.names[place], to.Name, from.Name).WithHint("You will need to rewrite or cast the expression.")
 	}
 	return b.castNode(n, to, x)
 }
@@ -60,7 +60,7 @@ func columnDefault(t *table, place int, limits Limits) (node, error) {
 		return nil, err
 	}
 	if _, fixed := n.(*constant); !fixed {
-		return nil, pgerr.New(pgerr.FeatureNotSupported, "the default of column \"%s\" is not a constant", t.Columns[place].Name)
+		return nil, pgerr.New(pgerr.FeatureNotSupported, "the default of column \"%s\" is not a constant", t.names[place])
 	}
 	return n, nil
 }
@@ -71,7 +71,7 @@ func (t *table) storable(place int, v any, limits Limits) (any, error) {
 	if v == nil {
 		if c.NotNull || place == t.key {
 			return nil, pgerr.New(pgerr.NotNullViolation, "null value in column \"%s\" of relation \"%s\" violates not-null constraint",
-				c.Name, t.Name).On(pgerr.Object{Schema: publicSchema, Table: t.Name, Column: c.Name})
+				t.names[place], t.name).On(pgerr.Object{Schema: publicSchema, Table: t.name, Column: t.names[place]})
 		}
 		return nil, nil
 	}
@@ -116,10 +116,10 @@ func storedFloat(f float64) float64 {
 
 func (t *table) checkText(place int, s string, limits Limits) error {
 	if !utf8.ValidString(s) {
-		return pgerr.New(pgerr.CharacterNotInRepertoire, "invalid byte sequence for encoding \"UTF8\" in column \"%s\"", t.Columns[place].Name)
+		return pgerr.New(pgerr.CharacterNotInRepertoire, "invalid byte sequence for encoding \"UTF8\" in column \"%s\"", t.names[place])
 	}
 	if strings.IndexByte(s, 0) >= 0 {
-		return pgerr.New(pgerr.CharacterNotInRepertoire, "invalid byte sequence for encoding \"UTF8\": 0x00 in column \"%s\"", t.Columns[place].Name)
+		return pgerr.New(pgerr.CharacterNotInRepertoire, "invalid byte sequence for encoding \"UTF8\": 0x00 in column \"%s\"", t.names[place])
 	}
 	return t.checkLength(place, len(s), limits)
 }
@@ -139,14 +139,14 @@ func (t *table) atMost(place int, what string, length, limit int) error {
 	if length <= limit {
 		return nil
 	}
-	return pgerr.New(pgerr.ProgramLimitExceeded, "%s of %d bytes in column \"%s\" exceeds the limit of %d bytes", what, length, t.Columns[place].Name, limit)
+	return pgerr.New(pgerr.ProgramLimitExceeded, "%s of %d bytes in column \"%s\" exceeds the limit of %d bytes", what, length, t.names[place], limit)
 }
 
 func (t *table) storedTimestamp(place int, v time.Time) (any, error) {
 	v = microseconds(v)
 	if v.Before(earliestTimestamp) || v.After(latestTimestamp) {
 		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "timestamp out of range in column \"%s\": the year must be from 2001 to 9999, not %d",
-			t.Columns[place].Name, v.Year())
+			t.names[place], v.Year())
 	}
 	return v, nil
 }

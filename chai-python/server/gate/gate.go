@@ -5,7 +5,6 @@ package gate
 
 import (
 	"slices"
-	"time"
 
 	"chaisqld/engine"
 	"chaisqld/gate/syntax"
@@ -50,9 +49,6 @@ func (g *Gate) WithIdentity(id Identity) *Gate {
 	}
 	return &Gate{limits: g.limits, identity: merged, cache: newPlanCache(g.limits)}
 }
-
-// WriteTime is how long statements that hold the writer together may do so.
-func (g *Gate) WriteTime() time.Duration { return g.limits.WriteTime }
 
 // Split cuts the text of a simple query into its statements at top-level semicolons, respecting quotes and comments.
 // Statements that are empty or only comments are left out; an empty string gives none.

@@ -86,8 +86,8 @@ func (b *binder) star(item syntax.Item) ([]outputItem, error) {
 		return nil, b.fail(item.At, pgerr.UndefinedTable, "missing FROM-clause entry for table \"%s\"", item.Star)
 	}
 	var list []outputItem
-	for place, c := range b.table.Columns {
-		list = append(list, outputItem{&column{place, b.table.types[place]}, c.Name})
+	for place, name := range b.table.names {
+		list = append(list, outputItem{&column{place, b.table.types[place]}, name})
 	}
 	return list, nil
 }

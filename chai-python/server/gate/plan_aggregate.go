@@ -36,7 +36,7 @@ func plainColumn(t *table, x node) string {
 	name := ""
 	walk(x, func(n node) bool {
 		if c, ok := n.(*column); ok {
-			name = t.Columns[c.place].Name
+			name = t.names[c.place]
 		}
 		_, inside := n.(*aggregate)
 		return !inside

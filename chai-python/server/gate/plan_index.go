@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"chaisqld/engine"
@@ -27,11 +28,6 @@ func (b *binder) createIndexPlan(s *syntax.CreateIndex) (*createIndexPlan, error
 	case s.Columns[0].Descending:
 		return nil, b.fail(s.Columns[0].Name.At, pgerr.FeatureNotSupported, "descending indexes are not supported").
 			WithHint(hint + " It is read in both directions.")
-	}
-	if s.Name.Text != "" {
-		if err := b.checkName(s.Name, "index"); err != nil {
-			return nil, err
-		}
 	}
 	return &createIndexPlan{b, s}, nil
 }
@@ -64,7 +60,7 @@ func (p *createIndexPlan) execute(x *execution) (*Result, error) {
 	case relationExists(b.catalogue, name):
 		return nil, b.fail(p.index.Name.At, pgerr.DuplicateTable, "relation \"%s\" already exists", name)
 	}
-	sentence := "CREATE INDEX " + quote(name) + " ON " + t.quoted + " (" + t.columns[place] + ")"
+	sentence := "CREATE INDEX " + quote(engine.StoredRelation(name)) + " ON " + t.quoted + " (" + t.columns[place] + ")"
 	return result, w.DefineIndex(sentence, func(value any) error { return t.indexable(place, value, x.limits) })
 }
 
@@ -84,10 +80,14 @@ func (t *table) indexable(place int, value any, limits Limits) error {
 
 // freeIndexName makes a name as PostgreSQL does: table_column_idx, then with a number.
 func freeIndexName(c *engine.Catalogue, t *table, place int) string {
-	base := lower(t.Name + "_" + t.Columns[place].Name + "_idx")
-	name := base
-	for i := 1; relationExists(c, name); i++ {
-		name = fmt.Sprintf("%s%d", base, i)
+	for i := 0; ; i++ {
+		label := "idx"
+		if i > 0 {
+			label += strconv.Itoa(i)
+		}
+		name := objectName(label, t.name, t.names[place])
+		if !relationExists(c, name) {
+			return name
+		}
 	}
-	return name
 }

@@ -89,7 +89,7 @@ func (b *binder) insertPlaces(s *syntax.Insert) ([]int, error) {
 func (b *binder) target(name syntax.Name) (int, error) {
 	place, ok := b.table.places[name.Text]
 	if !ok {
-		return 0, b.fail(name.At, pgerr.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", name.Text, b.table.Name)
+		return 0, b.fail(name.At, pgerr.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", name.Text, b.table.name)
 	}
 	return place, nil
 }
@@ -173,9 +173,9 @@ func (b *binder) conflict(p *insertPlan, c *syntax.Conflict) error {
 			return b.fail(name.At, pgerr.UndefinedColumn, "column \"%s\" does not exist", name.Text)
 		}
 	}
-	if c.Target != nil && slices.ContainsFunc(c.Target, func(name syntax.Name) bool { return name.Text != t.Columns[t.key].Name }) {
+	if c.Target != nil && slices.ContainsFunc(c.Target, func(name syntax.Name) bool { return name.Text != t.names[t.key] }) {
 		p.unmatched = b.fail(c.At, "42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification").
-			WithHint(fmt.Sprintf("The key of \"%s\" is (%s).", t.Name, t.Columns[t.key].Name))
+			WithHint(fmt.Sprintf("The key of \"%s\" is (%s).", t.name, t.names[t.key]))
 	}
 	key := &comparison{"=", &column{t.key, t.types[t.key]}, &excluded{t.key, t.types[t.key]}}
 	p.lookup = keyScan(t, key)

@@ -28,7 +28,7 @@ func (b *binder) createTablePlan(s *syntax.CreateTable) (*createTablePlan, error
 		name: s.Name.Text, ifNotExists: s.IfNotExists, sentence: sentence, failure: err,
 		duplicate: b.fail(s.Name.At, pgerr.DuplicateTable, "relation \"%s\" already exists", s.Name.Text),
 	}
-	exists := isRelation(b.catalogue, s.Name.Text)
+	exists := relationExists(b.catalogue, s.Name.Text)
 	var e *pgerr.Error
 	switch {
 	case err == nil:
@@ -44,9 +44,6 @@ func (b *binder) createTablePlan(s *syntax.CreateTable) (*createTablePlan, error
 
 // tableSentence writes a CREATE TABLE for Chai.
 func (b *binder) tableSentence(s *syntax.CreateTable) (string, error) {
-	if err := b.checkName(s.Name, "table"); err != nil {
-		return "", err
-	}
 	key, err := b.primaryKey(s)
 	if err != nil {
 		return "", err
@@ -69,16 +66,13 @@ func (b *binder) tableSentence(s *syntax.CreateTable) (string, error) {
 	}
 	var parts []string
 	for _, c := range s.Columns {
-		if err := b.checkName(c.Name, "column"); err != nil {
-			return "", err
-		}
 		part, err := b.columnSentence(c, key)
 		if err != nil {
 			return "", err
 		}
 		parts = append(parts, part)
 	}
-	return "CREATE TABLE " + quote(s.Name.Text) + " (" + strings.Join(parts, ", ") + ")", nil
+	return "CREATE TABLE " + quote(engine.StoredRelation(s.Name.Text)) + " (" + strings.Join(parts, ", ") + ")", nil
 }
 
 // primaryKey finds the one column that a table's rows are kept by.
@@ -118,7 +112,7 @@ func (b *binder) columnSentence(c syntax.ColumnDef, key string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	part := quote(c.Name.Text) + " " + stored
+	part := quote(engine.StoredColumn(c.Name.Text)) + " " + stored
 	switch {
 	case c.Name.Text == key:
 		part += " PRIMARY KEY"
@@ -205,12 +199,8 @@ func (p *createTablePlan) execute(x *execution) (*Result, error) {
 }
 
 func relationExists(c *engine.Catalogue, name string) bool {
-	return c.Table(name) != nil || c.Index(name) != nil
-}
-
-// isRelation looks for a name as it is written; relationExists asks whether Chai, which does not mind the case, would find one.
-func isRelation(c *engine.Catalogue, name string) bool {
-	return name == lower(name) && relationExists(c, name)
+	stored := engine.StoredRelation(name)
+	return c.Table(stored) != nil || c.Index(stored) != nil
 }
 
 // wrongObjectType is SQLSTATE 42809.
@@ -239,7 +229,7 @@ func (p *dropPlan) execute(x *execution) (*Result, error) {
 			if err := w.Define(sentence); err != nil {
 				return nil, err
 			}
-		case isRelation(w.Catalogue(), name.Text):
+		case relationExists(w.Catalogue(), name.Text):
 			return nil, p.binder.fail(name.At, wrongObjectType, "\"%s\" is not %s", name.Text, map[bool]string{true: "an index", false: "a table"}[p.drop.Index])
 		case p.drop.IfExists:
 			result.Notices = append(result.Notices, fmt.Sprintf("%s \"%s\" does not exist, skipping", kind, name.Text))
@@ -255,10 +245,11 @@ func (p *dropPlan) execute(x *execution) (*Result, error) {
 }
 
 func (p *dropPlan) sentence(c *engine.Catalogue, name string) (sentence, kind string, found bool) {
+	stored := engine.StoredRelation(name)
 	if p.drop.Index {
-		i := c.Index(name)
-		return "DROP INDEX " + quote(name), "index", i != nil && i.Name == name
+		i := c.Index(stored)
+		return "DROP INDEX " + quote(stored), "index", i != nil && i.Name == stored
 	}
-	t := c.Table(name)
-	return "DROP TABLE " + quote(name), "table", t != nil && t.Name == name
+	t := c.Table(stored)
+	return "DROP TABLE " + quote(stored), "table", t != nil && t.Name == stored
 }

@@ -90,8 +90,8 @@ func (t *table) named(err error) error {
 	}
 	constraint := primaryKeyName(t.Table)
 	return pgerr.New(pgerr.UniqueViolation, "duplicate key value violates unique constraint \"%s\"", constraint).
-		WithDetail("Key (" + t.Columns[t.key].Name + ") already exists.").
-		On(pgerr.Object{Schema: publicSchema, Table: t.Name, Constraint: constraint}).WithCause(err)
+		WithDetail("Key (" + t.names[t.key] + ") already exists.").
+		On(pgerr.Object{Schema: publicSchema, Table: t.name, Constraint: constraint}).WithCause(err)
 }
 
 // entryWeight estimates the bytes that taking a row out puts into the transaction: its key and index entries.

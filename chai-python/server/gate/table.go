@@ -1,8 +1,6 @@
 package gate
 
 import (
-	"strings"
-
 	"chaisqld/engine"
 	"chaisqld/gate/syntax"
 	"chaisqld/pgerr"
@@ -11,10 +9,12 @@ import (
 // table is a table of the catalogue with what planning looks up in it.
 type table struct {
 	*engine.Table
-	quoted  string
+	name    string         // as clients know it
+	names   []string       // of the columns
+	quoted  string         // as Chai does
 	places  map[string]int // column name → place
 	types   []Type
-	columns []string // quoted names
+	columns []string // of the columns, quoted
 	key     int      // place of the primary key
 	indexed []bool   // the key, and columns with an index of their own: Chai reads these in order
 	entries int      // index entries that each row has, its own included
@@ -23,15 +23,13 @@ type table struct {
 	database string
 }
 
-// quote writes an identifier for Chai. checkName let no character through that would need an escape.
+// quote writes an identifier for Chai. Stored names have no character that would need an escape.
 func quote(name string) string { return `"` + name + `"` }
 
 func (b *binder) findTable(name syntax.Name) (*table, error) {
-	if strings.HasPrefix(lower(name.Text), reservedPrefix) {
-		return nil, b.reservedName(name)
-	}
-	t := b.catalogue.Table(name.Text)
-	if t == nil || t.Name != name.Text {
+	stored := engine.StoredRelation(name.Text)
+	t := b.catalogue.Table(stored)
+	if t == nil || t.Name != stored {
 		return nil, b.fail(name.At, pgerr.UndefinedTable, "relation \"%s\" does not exist", name.Text)
 	}
 	if why := unusable(t); why != "" {
@@ -50,27 +48,29 @@ func unusable(t *engine.Table) string {
 	}
 	for _, i := range t.Indexes {
 		if len(i.Columns) != 1 {
-			return "its index " + quote(i.Name) + " has several columns; drop the index"
+			return "its index " + quote(engine.ShownName(i.Name)) + " has several columns; drop the index"
 		}
 		if i.Unique {
-			return "its index " + quote(i.Name) + " is unique; drop the index"
+			return "its index " + quote(engine.ShownName(i.Name)) + " is unique; drop the index"
 		}
 	}
 	return ""
 }
 
 func newTable(from *engine.Table) *table {
-	t := &table{Table: from, quoted: quote(from.Name), places: map[string]int{}, entries: 1 + len(from.Indexes)}
+	t := &table{Table: from, name: engine.ShownName(from.Name), quoted: quote(from.Name), places: map[string]int{}, entries: 1 + len(from.Indexes)}
 	t.indexed = make([]bool, len(from.Columns))
 	for i, c := range from.Columns {
-		t.places[c.Name] = i
+		name := engine.ShownName(c.Name)
+		t.names = append(t.names, name)
+		t.places[name] = i
 		t.types = append(t.types, columnType(c.Type))
 		t.columns = append(t.columns, quote(c.Name))
 	}
-	t.key = t.places[from.PrimaryKey[0]]
+	t.key = t.places[engine.ShownName(from.PrimaryKey[0])]
 	t.indexed[t.key] = true
 	for _, i := range from.Indexes {
-		t.indexed[t.places[i.Columns[0]]] = true
+		t.indexed[t.places[engine.ShownName(i.Columns[0])]] = true
 	}
 	return t
 }

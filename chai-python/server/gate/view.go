@@ -33,7 +33,7 @@ var views = map[string]*view{
 	"information_schema.tables": {
 		[]viewColumn{{"table_catalog", Name}, {"table_schema", Name}, {"table_name", Name}, {"table_type", Varchar}},
 		func(database string, t *engine.Table) [][]any {
-			return [][]any{{database, publicSchema, t.Name, "BASE TABLE"}}
+			return [][]any{{database, publicSchema, engine.ShownName(t.Name), "BASE TABLE"}}
 		},
 	},
 	"information_schema.columns": {
@@ -46,7 +46,7 @@ var views = map[string]*view{
 			{"table_schema", Name}, {"table_name", Name}, {"column_name", Name}, {"ordinal_position", Int4}},
 		func(database string, t *engine.Table) (rows [][]any) {
 			for i, column := range t.PrimaryKey {
-				rows = append(rows, []any{database, publicSchema, primaryKeyName(t), database, publicSchema, t.Name, column, int64(i + 1)})
+				rows = append(rows, []any{database, publicSchema, primaryKeyName(t), database, publicSchema, engine.ShownName(t.Name), engine.ShownName(column), int64(i + 1)})
 			}
 			return rows
 		},
@@ -56,8 +56,6 @@ var views = map[string]*view{
 		describeIndexes,
 	},
 }
-
-func primaryKeyName(t *engine.Table) string { return t.Name + "_pkey" }
 
 func describeColumns(database string, t *engine.Table) (rows [][]any) {
 	for i, c := range t.Columns {
@@ -69,7 +67,7 @@ func describeColumns(database string, t *engine.Table) (rows [][]any) {
 		if c.NotNull || slices.Contains(t.PrimaryKey, c.Name) {
 			nullable = "NO"
 		}
-		rows = append(rows, []any{database, publicSchema, t.Name, c.Name, int64(i + 1), deflt, nullable, columnType(c.Type).Name})
+		rows = append(rows, []any{database, publicSchema, engine.ShownName(t.Name), engine.ShownName(c.Name), int64(i + 1), deflt, nullable, columnType(c.Type).Name})
 	}
 	return rows
 }
@@ -77,7 +75,7 @@ func describeColumns(database string, t *engine.Table) (rows [][]any) {
 func describeIndexes(_ string, t *engine.Table) [][]any {
 	rows := [][]any{describeIndex(t, primaryKeyName(t), t.PrimaryKey, true)}
 	for _, i := range t.Indexes {
-		rows = append(rows, describeIndex(t, i.Name, i.Columns, i.Unique))
+		rows = append(rows, describeIndex(t, engine.ShownName(i.Name), i.Columns, i.Unique))
 	}
 	return rows
 }
@@ -92,10 +90,11 @@ func describeIndex(t *engine.Table, name string, columns []string, unique bool) 
 		if i > 0 {
 			list += ", "
 		}
-		list += syntax.Quoted(c)
+		list += syntax.Quoted(engine.ShownName(c))
 	}
-	definition := "CREATE " + kind + " " + syntax.Quoted(name) + " ON " + publicSchema + "." + syntax.Quoted(t.Name) + " USING btree (" + list + ")"
-	return []any{publicSchema, t.Name, name, nil, definition}
+	table := engine.ShownName(t.Name)
+	definition := "CREATE " + kind + " " + syntax.Quoted(name) + " ON " + publicSchema + "." + syntax.Quoted(table) + " USING btree (" + list + ")"
+	return []any{publicSchema, table, name, nil, definition}
 }
 
 // findView is the view that FROM names, nil if it names a table. Like PostgreSQL, pg_indexes is found without its schema.
@@ -112,9 +111,10 @@ func (b *binder) findView(name syntax.Name) (*table, error) {
 		return nil, b.fail(name.At, pgerr.FeatureNotSupported, "catalogue queries are not supported: there is no %s.%s", schema, name.Text).
 			WithHint(catalogueHint)
 	}
-	t := &table{Table: &engine.Table{Name: schema + "." + name.Text}, places: map[string]int{}, view: v, database: b.identity.Database}
+	t := &table{Table: &engine.Table{Name: schema + "." + name.Text}, name: name.Text, places: map[string]int{}, view: v, database: b.identity.Database}
 	for i, c := range v.columns {
 		t.Columns = append(t.Columns, engine.Column{Name: c.name})
+		t.names = append(t.names, c.name)
 		t.places[c.name] = i
 		t.types = append(t.types, c.of)
 		t.columns = append(t.columns, quote(c.name))

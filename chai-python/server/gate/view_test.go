@@ -26,7 +26,7 @@ func TestViewsDescribeTables(t *testing.T) {
 		{`SELECT table_name, constraint_name, column_name, ordinal_position FROM information_schema.key_column_usage ORDER BY 1`,
 			"[notes notes_pkey id 1] [other other_pkey k 1]"},
 		{`SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'notes' ORDER BY 1 DESC`,
-			`[notes_pkey CREATE UNIQUE INDEX notes_pkey ON public.notes USING btree (id)] [notes_at_idx CREATE INDEX notes_at_idx ON public.notes USING btree ("At")]`},
+			`[notes_pkey CREATE UNIQUE INDEX notes_pkey ON public.notes USING btree (id)] [notes_At_idx CREATE INDEX "notes_At_idx" ON public.notes USING btree ("At")]`},
 		{`SELECT count(*) FROM pg_catalog.pg_indexes WHERE tablespace IS NULL`, "[3]"},
 	} {
 		var args []any

@@ -50,8 +50,6 @@ const (
 	IndeterminateDatatype           = "42P18"
 	InvalidTableDefinition          = "42P16"
 	DatatypeMismatch                = "42804"
-	ReservedName                    = "42939"
-	InvalidName                     = "42602"
 	DiskFull                        = "53100"
 	OutOfMemory                     = "53200"
 	TooManyConnections              = "53300"

@@ -67,11 +67,6 @@ func startServer(t testing.TB, o Options, others ...Listener) *testServer {
 
 func serveDatabase(t testing.TB, e engine.Options, o Options, others ...Listener) *testServer {
 	t.Helper()
-	return serveWith(t, e, gate.Limits{}, o, others...)
-}
-
-func serveWith(t testing.TB, e engine.Options, l gate.Limits, o Options, others ...Listener) *testServer {
-	t.Helper()
 	dir, err := os.MkdirTemp("", "wire")
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +85,7 @@ func serveWith(t testing.TB, e engine.Options, l gate.Limits, o Options, others 
 			t.Errorf("engine: close: %v", err)
 		}
 	})
-	server, err := NewServer(db, gate.New(l), o)
+	server, err := NewServer(db, gate.New(gate.Limits{}), o)
 	if err != nil {
 		t.Fatal(err)
 	}

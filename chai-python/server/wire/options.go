@@ -19,6 +19,7 @@ type Options struct {
 	StartupTimeout   time.Duration // from connect to ReadyForQuery; default 10 s
 	LoginDelay       time.Duration // before a failed login is answered; default 1 s
 	StatementTime    time.Duration // the statements of one round trip, if statement_timeout is not less; default 30 s
+	PipelineTime     time.Duration // the writer is held by a pipeline before its statements go on one by one; default 500 ms
 	WriteTimeout     time.Duration // for a client to take a reply, or up to a quarter more; default 30 s
 	LeaseIdle        time.Duration // an idle client may hold the writer this long; default 5 s
 	AllowUIDs        []uint32      // users let in on a Unix socket, besides the server's own and root
@@ -47,6 +48,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.StartupTimeout, 10*time.Second)
 	setDefault(&o.LoginDelay, time.Second)
 	setDefault(&o.StatementTime, 30*time.Second)
+	setDefault(&o.PipelineTime, 500*time.Millisecond)
 	setDefault(&o.WriteTimeout, 30*time.Second)
 	setDefault(&o.LeaseIdle, 5*time.Second)
 	return o
@@ -69,7 +71,7 @@ func (o Options) validate() error {
 		}
 	}
 	for name, d := range map[string]time.Duration{
-		"StartupTimeout": o.StartupTimeout, "LoginDelay": o.LoginDelay, "StatementTime": o.StatementTime, "WriteTimeout": o.WriteTimeout,
+		"StartupTimeout": o.StartupTimeout, "LoginDelay": o.LoginDelay, "StatementTime": o.StatementTime, "PipelineTime": o.PipelineTime, "WriteTimeout": o.WriteTimeout,
 		"LeaseIdle": o.LeaseIdle, "IdleExit": o.IdleExit,
 	} {
 		if d < 0 {

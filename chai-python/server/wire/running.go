@@ -22,8 +22,8 @@ type running struct {
 func (x *running) bind(c *conn) {
 	x.onReader = func(r engine.Reader) error { return c.runSteps(r, x.steps, &x.done) }
 	x.onWriter = func(w engine.Writer) error {
-		if !x.schema { // which may take its time
-			c.meter.BeginTurn(c.server.gate.WriteTime())
+		if len(x.steps) > 1 && !x.schema { // one by itself has the gate's time
+			c.meter.BeginTurn(c.server.options.PipelineTime)
 			defer c.meter.EndTurn()
 		}
 		return c.runSteps(w, x.steps, &x.done)

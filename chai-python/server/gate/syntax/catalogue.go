@@ -28,9 +28,15 @@ func CatalogueTable(source string, depth int) (name string, at int) {
 	return "", 0
 }
 
+// columnKeywords may name a column without quotes, but PostgreSQL writes them in quotes all the same.
+var columnKeywords = wordSet(`between bigint bit boolean char character coalesce dec decimal exists extract float greatest grouping
+	inout int integer interval least national nchar none normalize nullif numeric out overlay position precision real row setof
+	smallint substring time timestamp treat trim values varchar xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces
+	xmlparse xmlpi xmlroot xmlserialize xmltable`)
+
 // Quoted writes an identifier as PostgreSQL does: in quotes only where it would be read as something else without.
 func Quoted(name string) string {
-	plain := name != "" && !reserved[name]
+	plain := name != "" && !reserved[name] && !columnKeywords[name]
 	for i := 0; i < len(name); i++ {
 		c := name[i]
 		plain = plain && (c == '_' || c >= 'a' && c <= 'z' || i > 0 && c >= '0' && c <= '9')
