@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 
 	"chaisqld/engine"
 	"chaisqld/gate/syntax"
@@ -164,8 +165,12 @@ func (p *deletePlan) sweep(x *execution, w engine.Writer) (swept int64, done boo
 	}
 	s := p.batch.scan
 	begin, exact, err := s.exactBound(x)
-	if err != nil || !exact || begin != nil && begin.op != "<" {
+	if err != nil || !exact {
 		return 0, false, err
+	}
+	below, fits := exclusive(begin)
+	if !fits {
+		return 0, false, nil
 	}
 	_, limit, err := p.batch.window(x)
 	if err != nil || limit < 0 || limit > int64(x.limits.WriteRows) {
@@ -177,7 +182,7 @@ func (p *deletePlan) sweep(x *execution, w engine.Writer) (swept int64, done boo
 		}
 		most := min(limit-swept, chunk)
 		var deleted int
-		if deleted, done, err = w.DeleteFirst(s.table.Table, s.path.column, begin.value, int(most)); err != nil {
+		if deleted, done, err = w.DeleteFirst(s.table.Table, s.path.column, below, int(most)); err != nil {
 			return 0, false, err
 		}
 		swept += int64(deleted)
@@ -186,4 +191,15 @@ func (p *deletePlan) sweep(x *execution, w engine.Writer) (swept int64, done boo
 		}
 	}
 	return swept, done, nil
+}
+
+// exclusive is the value below which all lie that a bound from above takes in. fits is false where there is none.
+func exclusive(l *limit) (below any, fits bool) {
+	if l == nil {
+		return nil, true
+	}
+	if t, ok := l.value.(time.Time); ok && l.op == "<=" && t.Before(latestTimestamp) {
+		return t.Add(time.Microsecond), true
+	}
+	return l.value, l.op == "<"
 }

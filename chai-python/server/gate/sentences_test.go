@@ -34,7 +34,7 @@ func show(v any) string {
 		return fmt.Sprintf("%x", b)
 	}
 	if t, ok := v.(interface{ Format(string) string }); ok {
-		return t.Format("15:04:05")
+		return t.Format("15:04:05.999999")
 	}
 	return fmt.Sprint(v)
 }
@@ -141,7 +141,7 @@ func TestSentences(t *testing.T) {
 		{`SELECT token FROM sessions WHERE $1 < token ORDER BY token LIMIT 5`, []any{"x"}, `SELECT "token" FROM "sessions" WHERE "token" > $1 ORDER BY "token" ‹x›`},
 		{`SELECT token FROM sessions WHERE token BETWEEN 'a' AND 'b' ORDER BY token DESC`, nil, `SELECT "token" FROM "sessions" WHERE "token" <= $1 ORDER BY "token" DESC ‹b›`},
 		{`SELECT token FROM sessions WHERE token > 'a' AND token < 'b' AND expiry > now()`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "token" > $1 ORDER BY "token" ‹a›`},
-		{`SELECT token FROM sessions WHERE expiry <= now() ORDER BY expiry`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "expiry" <= $1 ORDER BY "expiry" ‹12:00:00›`},
+		{`SELECT token FROM sessions WHERE expiry <= now() ORDER BY expiry`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "expiry" <= $1 ORDER BY "expiry" ‹12:00:00.123456›`},
 		{`SELECT token FROM sessions ORDER BY expiry DESC LIMIT 1`, nil, `SELECT "token", "expiry" FROM "sessions" ORDER BY "expiry" DESC`},
 		{`SELECT token FROM sessions WHERE expiry > '1990-01-01' ORDER BY expiry`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "expiry" >= $1 ORDER BY "expiry" ‹00:00:00›`},
 		{`SELECT k FROM n ORDER BY v`, nil, `SELECT "k", "v" FROM "n"`}, // NULLs come last: sorted here
@@ -155,8 +155,8 @@ func TestSentences(t *testing.T) {
 		{`SELECT token FROM sessions LIMIT 0`, nil, ``},
 		// aggregates
 		{`SELECT count(*) FROM sessions`, nil, `SELECT COUNT(*) FROM "sessions"`},
-		{`SELECT count(*) FROM sessions WHERE expiry > now()`, nil, `SELECT COUNT(*) FROM "sessions" WHERE "expiry" > $1 ‹12:00:00›`},
-		{`SELECT count(*) FROM sessions WHERE expiry > now() AND data = $1`, []any{[]byte{1}}, `SELECT "data", "expiry" FROM "sessions" WHERE "expiry" > $1 ORDER BY "expiry" ‹12:00:00›`},
+		{`SELECT count(*) FROM sessions WHERE expiry > now()`, nil, `SELECT COUNT(*) FROM "sessions" WHERE "expiry" > $1 ‹12:00:00.123456›`},
+		{`SELECT count(*) FROM sessions WHERE expiry > now() AND data = $1`, []any{[]byte{1}}, `SELECT "data", "expiry" FROM "sessions" WHERE "expiry" > $1 ORDER BY "expiry" ‹12:00:00.123456›`},
 		{`SELECT min(expiry) FROM sessions`, nil, `SELECT "expiry" FROM "sessions" ORDER BY "expiry"`},
 		{`SELECT max(token) FROM sessions WHERE token < 'q'`, nil, `SELECT "token" FROM "sessions" WHERE "token" < $1 ORDER BY "token" DESC ‹q›`},
 		// writes
@@ -165,12 +165,16 @@ func TestSentences(t *testing.T) {
 		{`INSERT INTO n VALUES (1, 2) ON CONFLICT (k) DO UPDATE SET v = excluded.v`, nil,
 			`get n ‹1›` + "\n" + `update n[1] ‹2› ‹1›`},
 		{`UPDATE sessions SET expiry = $1 WHERE token = 'a' AND expiry < $1`, []any{after(3)},
-			`get sessions ‹a›` + "\n" + `update sessions[2] ‹12:03:00› ‹a›`},
+			`get sessions ‹a›` + "\n" + `update sessions[2] ‹12:03:00.123456› ‹a›`},
 		{`DELETE FROM sessions WHERE token = 'b'`, nil, `get sessions ‹b›` + "\n" + `delete sessions ‹b›`},
+		{`DELETE FROM sessions WHERE expiry < '2001-02-03' AND token IN (SELECT token FROM sessions WHERE expiry < '2001-02-03' ORDER BY expiry LIMIT 9)`, nil,
+			`delete first 9 sessions[2] ‹00:00:00›`},
+		{`DELETE FROM sessions WHERE expiry <= '2001-02-03' AND token IN (SELECT token FROM sessions WHERE expiry <= '2001-02-03' ORDER BY expiry LIMIT 9)`, nil,
+			`delete first 9 sessions[2] ‹00:00:00.000001›`},
 		{`DELETE FROM sessions WHERE expiry > now() AND token IN (SELECT token FROM sessions WHERE expiry > now() ORDER BY expiry LIMIT 9)`, nil,
-			`SELECT "token", "expiry" FROM "sessions" WHERE "expiry" > $1 ORDER BY "expiry" ‹12:00:00›` + "\n" + `delete sessions ‹c›` + "\n" + `delete sessions ‹a›`},
+			`SELECT "token", "expiry" FROM "sessions" WHERE "expiry" > $1 ORDER BY "expiry" ‹12:00:00.123456›` + "\n" + `delete sessions ‹c›` + "\n" + `delete sessions ‹a›`},
 		{`DELETE FROM sessions WHERE token IN (SELECT token FROM sessions WHERE expiry > now() ORDER BY expiry DESC LIMIT 9)`, nil,
-			`SELECT "token", "expiry" FROM "sessions" WHERE "expiry" > $1 ORDER BY "expiry" DESC ‹12:00:00›`},
+			`SELECT "token", "expiry" FROM "sessions" WHERE "expiry" > $1 ORDER BY "expiry" DESC ‹12:00:00.123456›`},
 		// schema
 		{`CREATE TABLE x (a VARCHAR, b FLOAT8 DEFAULT -1, c BOOL DEFAULT true NOT NULL, d TIMESTAMP(6) WITHOUT TIME ZONE, e INT8, f INT4 DEFAULT '7', g TEXT DEFAULT 'é', PRIMARY KEY (a))`, nil,
 			`CREATE TABLE "x" ("a" TEXT PRIMARY KEY, "b" DOUBLE PRECISION DEFAULT -1, "c" BOOLEAN NOT NULL DEFAULT true, "d" TIMESTAMP, "e" BIGINT, "f" INTEGER DEFAULT 7, "g" TEXT DEFAULT 'é')`},

@@ -63,11 +63,12 @@ func sessionStatements(d *database) {
 func TestExpiredInBatches(t *testing.T) {
 	const outer = `DELETE FROM sessions WHERE expiry < $1 AND token IN (SELECT token FROM sessions WHERE expiry < $1 ORDER BY expiry LIMIT $2)`
 	const inner = `DELETE FROM sessions WHERE token IN (SELECT token FROM sessions WHERE expiry < $1 ORDER BY expiry LIMIT $2)`
+	const until = `DELETE FROM sessions WHERE expiry <= $1 AND token IN (SELECT token FROM sessions WHERE expiry <= $1 ORDER BY expiry LIMIT $2)`
 	const now = `DELETE FROM sessions WHERE expiry < now() AND token IN (SELECT token FROM sessions WHERE expiry < now() ORDER BY expiry LIMIT $1)`
 	for _, test := range []struct {
 		sql  string
 		args []any
-	}{{outer, []any{after(0), int64(4)}}, {inner, []any{after(0), int64(4)}}, {now, []any{int64(4)}}} {
+	}{{outer, []any{after(0), int64(4)}}, {until, []any{after(-1), int64(4)}}, {inner, []any{after(0), int64(4)}}, {now, []any{int64(4)}}} {
 		d := openMemory(t)
 		d.createSessions()
 		for i := range 20 { // many equal expiries: they must go in the same order as they are counted
