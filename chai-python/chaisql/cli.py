@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 import psycopg
 
-from chaisql.address import Address, choose_socket_dir, published_address
+from chaisql.address import STATE_FILE, Address, choose_socket_dir, published_address
 from chaisql.cli_maintenance import COMMANDS, DIRECTORY, existing
 from chaisql.directory import prepare, resolve
 from chaisql.exits import FAILED, INTERRUPTED, NOT_RUNNING, TRY_LATER, USAGE, CommandError
 from chaisql.launch import command_line
 from chaisql.locate import find_server
 from chaisql.probe import Answer, Presence, ask
-from chaisql.process import end
+from chaisql.process import described, end
 from chaisql.shell.command import shell
 from chaisql.version import VERSION
 
@@ -106,11 +106,10 @@ def stop(directory: Path, timeout: float) -> int:
     address, answer = _look(directory)
     if answer.presence is Presence.ABSENT:
         return _absent(directory)
-    if answer.pid is None:
-        return _complain(f"the kernel does not tell which process listens at {address.socket}", FAILED)
-    if not end(answer.pid, timeout=timeout):
-        return _complain(f"chaisqld {answer.pid} still runs after {timeout:g} s", TRY_LATER)
-    click.echo(f"stopped chaisqld {answer.pid}")
+    pid = _own_server(address, answer)
+    if not end(pid, timeout=timeout):
+        return _complain(f"chaisqld {pid} still runs after {timeout:g} s", TRY_LATER)
+    click.echo(f"stopped chaisqld {pid}")
     return 0
 
 
@@ -126,6 +125,22 @@ def version() -> None:
 def _look(directory: Path) -> tuple[Address, Answer]:
     address = published_address(existing(directory))
     return address, ask(address)
+
+
+def _own_server(address: Address, answer: Answer) -> int:
+    """The process to signal: the one that listens, if it is the server that made the state file.
+
+    Else it is somebody else's: PostgreSQL's, or a service manager's that holds the socket for its server.
+    """
+    if answer.pid is None:
+        raise CommandError(f"the kernel does not tell which process listens at {address.socket}")
+    if answer.pid != address.pid:
+        server = "no server" if address.pid is None else f"process {address.pid}"
+        raise CommandError(
+            f"{described(answer.pid)} listens at {address.socket}, but {STATE_FILE} names {server}: "
+            "stop it with what started it, such as `systemctl stop` of its service and its socket"
+        )
+    return answer.pid
 
 
 def _absent(directory: Path) -> int:

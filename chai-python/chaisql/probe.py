@@ -51,7 +51,7 @@ def ask(address: Address, *, timeout: float = 2.0) -> Answer:
             return Answer(presence=Presence.ABSENT)
         except (BlockingIOError, TimeoutError):
             return Answer(presence=Presence.SILENT)
-        return _converse(sock, _peer_pid(sock))
+        return _converse(sock, peer_pid(sock))
 
 
 def _converse(sock: socket.socket, pid: int | None) -> Answer:
@@ -95,8 +95,8 @@ def _read(sock: socket.socket, size: int) -> bytes:
     return data
 
 
-def _peer_pid(sock: socket.socket) -> int | None:
-    """The process that called listen(); None where the kernel does not tell or cannot see it."""
+def peer_pid(sock: socket.socket) -> int | None:
+    """The process that called listen() at the other end; None where the kernel does not tell."""
     try:
         if sys.platform == "linux":
             raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)

@@ -5,9 +5,19 @@ import selectors
 import signal
 import sys
 import time
+from pathlib import Path
 
 POLL_SECONDS = 0.05
 _HAS_DESCRIPTORS = sys.platform == "linux"
+
+
+def described(pid: int) -> str:
+    """The process for a message: its number, and its name where /proc tells."""
+    try:
+        name = Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
+    except OSError:
+        return f"process {pid}"
+    return f"process {pid} ({name})" if name.isprintable() else f"process {pid}"
 
 
 def end(pid: int, *, timeout: float) -> bool:

@@ -3,7 +3,6 @@
 import os
 import selectors
 import socket
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 import chaisql
 from chaisql.address import published_address
-from chaisql.probe import ask
+from chaisql.probe import ask, peer_pid
 from chaisql.process import end
 
 PidOf = Callable[[psycopg.Connection[object]], int]
@@ -51,8 +50,9 @@ def pid_of() -> PidOf:
 
     def find(connection: psycopg.Connection[object]) -> int:
         with socket.socket(fileno=os.dup(connection.fileno())) as sock:
-            raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        return int.from_bytes(raw[:4], sys.byteorder)
+            pid = peer_pid(sock)
+        assert pid is not None
+        return pid
 
     return find
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import chaisql
 from chaisql.address import published_address
+from chaisql.probe import peer_pid
 
 PATIENCE = 30.0
 
@@ -69,8 +70,7 @@ def ask(directory: str) -> int:
     with chaisql.connect(directory, idle_exit=5) as connection:
         connection.execute("SELECT 1")
         with socket.socket(fileno=os.dup(connection.fileno())) as sock:
-            raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    return int.from_bytes(raw[:4], sys.byteorder)
+            return peer_pid(sock) or 0
 
 
 def kill_server(directory: str, killed: int) -> int:

@@ -1,5 +1,6 @@
 """The command line, as a person or a supervisor runs it."""
 
+import json
 import os
 import re
 import signal
@@ -63,6 +64,45 @@ def test_versions_are_one(capsys: pytest.CaptureFixture[str]) -> None:
     package, server = capsys.readouterr().out.splitlines()
     assert package == f"chai-python {chaisql.VERSION}"
     assert server == f"chaisqld {chaisql.VERSION} ({chaisql.find_server()})"
+
+
+STRANGER = r"""
+import socket, sys
+with socket.socket(socket.AF_UNIX) as listener:
+    listener.bind(sys.argv[1])
+    listener.listen()
+    print("ready", flush=True)
+    while True:
+        client, _ = listener.accept()
+        with client:
+            client.recv(4096)
+            client.sendall(b"E\0\0\0\x10C28000\0Mno\0\0")
+"""
+
+
+@pytest.mark.parametrize("named", [None, 7])
+def test_a_stranger_at_the_socket_is_not_stopped(
+    directory: Path, capsys: pytest.CaptureFixture[str], named: int | None
+) -> None:
+    """It may be PostgreSQL, or a service manager that holds the socket for its server."""
+    directory.mkdir()
+    if named is not None:
+        (directory / "chaisqld.json").write_text(json.dumps({"pid": named, "socket_dir": str(directory)}))
+    socket = str(directory / ".s.PGSQL.5432")
+    with subprocess.Popen([sys.executable, "-c", STRANGER, socket], stdout=subprocess.PIPE) as stranger:
+        try:
+            assert stranger.stdout is not None
+            assert stranger.stdout.readline() == b"ready\n"
+            assert cli.main(["stop", str(directory)]) == 70
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
+    names = "no server" if named is None else f"process {named}"
+    assert re.fullmatch(
+        rf"chaisql: process {stranger.pid} \(\S+\) listens at {socket}, but chaisqld.json names {names}: "
+        r"stop it with what started it, .*\n",
+        capsys.readouterr().err,
+    )
 
 
 @pytest.mark.parametrize(

@@ -32,12 +32,11 @@ def test_it_works_and_goes_with_its_connection(
 
 def test_it_goes_with_a_process_that_is_killed(wait_gone: Callable[[int], None]) -> None:
     program = (
-        "import chaisql, chaisql.discovery, os, socket, signal, sys\n"
+        "import chaisql, chaisql.discovery, chaisql.probe, os, socket, signal\n"
         "chaisql.discovery.MEMORY_IDLE_SECONDS = 1.0\n"
         "connection = chaisql.connect(':memory:')\n"
         "sock = socket.socket(fileno=os.dup(connection.fileno()))\n"
-        "raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)\n"
-        "print(int.from_bytes(raw[:4], sys.byteorder), flush=True)\n"
+        "print(chaisql.probe.peer_pid(sock), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=30)
