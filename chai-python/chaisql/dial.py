@@ -1,13 +1,13 @@
 """Open a psycopg connection to a server at a known address."""
 
 import math
-import os
 import re
 from typing import Any, TypeAlias
 
 import psycopg
 
 from chaisql.address import PORT, Address
+from chaisql.environment import connection_defaults
 from chaisql.errors import ServerError
 from chaisql.opening import open_connection
 from chaisql.probe import Presence, ask
@@ -17,9 +17,6 @@ Connection: TypeAlias = psycopg.Connection[Any]
 NAME = "chai"
 # libpq takes whole seconds, and two at least.
 _LEAST_TIMEOUT = 2
-_HARMLESS = {"PGAPPNAME"}
-# Where libpq has no default of its own and would not take an empty text.
-_NEUTRAL = {"sslcertmode": "disable", "min_protocol_version": "3.0", "max_protocol_version": "3.0"}
 
 
 def dial(address: Address, *, timeout: float, options: dict[str, Any]) -> Connection | None:
@@ -61,21 +58,7 @@ def _arguments(address: Address, timeout: float, options: dict[str, Any]) -> dic
     if chosen := where.keys() & options.keys():
         raise ValueError(f"{', '.join(sorted(chosen))}: chosen by the database directory, not by options")
     seconds = max(_LEAST_TIMEOUT, math.ceil(timeout))
-    return {**_environment_undone(), "connect_timeout": seconds, **options, **where}
-
-
-def _environment_undone() -> dict[str, str]:
-    """libpq's own defaults for whatever PG* variables would change: they are meant for other servers."""
-    present = {name for name in os.environ if name.startswith("PG")} - _HARMLESS
-    service = "PGSERVICE" in present  # a service may set any keyword
-    undone = {
-        option.keyword.decode(): (option.compiled or b"").decode()
-        for option in psycopg.pq.Conninfo.get_defaults()
-        if option.keyword not in {b"service", b"servicefile"}
-        and option.envvar
-        and (service or option.envvar.decode() in present)
-    }
-    return undone | {keyword: _NEUTRAL[keyword] for keyword in _NEUTRAL.keys() & undone.keys()}
+    return {**connection_defaults(), "connect_timeout": seconds, **options, **where}
 
 
 def _look(address: Address) -> Presence:

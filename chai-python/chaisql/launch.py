@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaisql import environment
 from chaisql.errors import ServerError
 from chaisql.locate import find_server
 
@@ -139,6 +140,7 @@ def _popen(
             stderr=log,
             pass_fds=pass_fds,
             cwd="/",
+            env=environment.of_servers(),
             start_new_session=True,
         )
     except OSError as error:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,26 @@ from chaisql.launch import command_line
 def test_seconds_are_written_as_go_reads_them(seconds: float, text: str) -> None:
     argv = command_line(Path("/data"), socket_dir=Path("/run"), idle_exit=seconds)
     assert argv[1:] == ["serve", "--dir", "/data", "--socket-dir", "/run", "--idle-exit", text]
+
+
+@pytest.mark.parametrize("start", [chaisql.connect, lambda directory: chaisql.Server(directory).start()])
+def test_a_server_does_not_speak_to_its_callers_service_manager(
+    directory: Path,
+    script: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    start: Callable[[Path], object],
+) -> None:
+    told = {"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "9", "WATCHDOG_PID": "7", "LISTEN_PID": "7"}
+    told |= {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "web"}
+    for name, value in {**told, "CHAISQLD_LOG_LEVEL": "warn"}.items():
+        monkeypatch.setenv(name, value)
+    script(f"env >{directory.parent}/environment; exit 70")
+    with pytest.raises(chaisql.ServerError, match="exit code 70"):
+        start(directory)
+    text = (directory.parent / "environment").read_text()
+    heard = {line.partition("=")[0] for line in text.splitlines()}
+    assert not heard & told.keys()
+    assert {"CHAISQLD_LOG_LEVEL", "PATH"} <= heard
 
 
 def test_a_log_is_appended_to(tmp_path: Path) -> None:
