@@ -3,7 +3,9 @@
 import os
 from typing import Any
 
-from chaisql.dial import Connection
+from psycopg.conninfo import conninfo_to_dict
+
+from chaisql.dial import Connection, libpq_seconds
 from chaisql.directory import resolve
 from chaisql.discovery import MEMORY, connect_memory, find_or_start
 from chaisql.launch import check_seconds
@@ -24,7 +26,8 @@ def connect(
     :param target: the directory that holds the database: its server is found, or started where none runs,
         and a new database is made where nothing was. `":memory:"`: a database and a server of this
         connection alone. A `postgresql://` URL: whoever serves there; nothing is started.
-    :param start_timeout: seconds until the server must have answered.
+    :param start_timeout: seconds until the server must have answered; a `connect_timeout`, in the URL or
+        among the options, goes before.
     :param idle_exit: a server that this call starts ends itself after so many seconds without connections;
         None keeps it.
     :param options: what `psycopg.connect` takes, such as `autocommit` or `row_factory`.
@@ -33,7 +36,13 @@ def connect(
     check_seconds("idle_exit", idle_exit)
     place = os.fspath(target)
     if place.startswith(_URL_SCHEMES):
-        return open_connection(place, **options)
+        return _connect_url(place, start_timeout=start_timeout, options=options)
     if place == MEMORY:
         return connect_memory(start_timeout=start_timeout, options=options)
     return find_or_start(resolve(place), start_timeout=start_timeout, idle_exit=idle_exit, options=options)
+
+
+def _connect_url(url: str, *, start_timeout: float, options: dict[str, Any]) -> Connection:
+    if "connect_timeout" not in conninfo_to_dict(url):
+        options = {"connect_timeout": libpq_seconds(start_timeout), **options}
+    return open_connection(url, **options)

@@ -15,8 +15,6 @@ from chaisql.version import VERSION
 
 Connection: TypeAlias = psycopg.Connection[Any]
 NAME = "chai"
-# libpq takes whole seconds, and two at least.
-_LEAST_TIMEOUT = 2
 
 
 def dial(address: Address, *, timeout: float, options: dict[str, Any]) -> Connection | None:
@@ -57,8 +55,12 @@ def _arguments(address: Address, timeout: float, options: dict[str, Any]) -> dic
     where = parameters(address)
     if chosen := where.keys() & options.keys():
         raise ValueError(f"{', '.join(sorted(chosen))}: chosen by the database directory, not by options")
-    seconds = max(_LEAST_TIMEOUT, math.ceil(timeout))
-    return {**connection_defaults(), "connect_timeout": seconds, **options, **where}
+    return {**connection_defaults(), "connect_timeout": libpq_seconds(timeout), **options, **where}
+
+
+def libpq_seconds(timeout: float) -> int:
+    """A timeout as libpq takes it: in whole seconds, and two at least."""
+    return max(2, math.ceil(timeout))
 
 
 def _look(address: Address) -> Presence:

@@ -13,6 +13,7 @@ from typing import Any
 
 from chaisql import logfile
 from chaisql.address import Address, choose_socket_dir, private_folder, published_address
+from chaisql.deadline import Deadline
 from chaisql.dial import Connection, dial
 from chaisql.directory import POLL_SECONDS, START_LOCK, prepare, start_lock
 from chaisql.errors import ServerError
@@ -20,7 +21,7 @@ from chaisql.launch import Outcome, Start, command_line, start_detached
 from chaisql.probe import Presence, ask
 
 MEMORY = ":memory:"
-# How long a private server outlives its connection, and how long its only user may take to connect.
+# How long a private server outlives its connection, and waits for it before the next one is started.
 MEMORY_IDLE_SECONDS = 5.0
 NOT_A_DATABASE, HELD = 65, 75
 MEANINGS = {
@@ -39,18 +40,18 @@ def find_or_start(
     directory: Path, *, start_timeout: float, idle_exit: float | None, options: dict[str, Any]
 ) -> Connection:
     """A connection to the one server of *directory*; starts it where none answers."""
-    deadline = time.monotonic() + start_timeout
-    while (left := deadline - time.monotonic()) > 0:
-        if connection := dial(published_address(directory), timeout=left, options=options):
+    deadline = Deadline(start_timeout)
+    while deadline.left:
+        if connection := dial(published_address(directory), timeout=deadline.left, options=options):
             return connection
         prepare(directory)
         with start_lock(directory) as held:
             if not held:
                 time.sleep(POLL_SECONDS)
-            elif connection := dial(published_address(directory), timeout=left, options=options):
+            elif connection := dial(published_address(directory), timeout=deadline.left, options=options):
                 return connection
             else:
-                _start(directory, timeout=left, idle_exit=idle_exit)
+                _start(directory, deadline, idle_exit=idle_exit)
     raise ServerError(f"no server of {directory} answered within {start_timeout:.1f} s", path=str(directory))
 
 
@@ -60,25 +61,34 @@ def connect_memory(*, start_timeout: float, options: dict[str, Any]) -> Connecti
     The kernel closes a dead process's connection, so no way of dying leaves the server behind. Its socket
     is removed once we are connected: nobody else can come in.
     """
-    folder = Path(tempfile.mkdtemp(dir=private_folder()))
-    try:
-        argv = command_line(MEMORY, socket_dir=folder, idle_exit=MEMORY_IDLE_SECONDS)
-        start = start_detached(argv, log=logfile.open_log(folder), timeout=start_timeout)
-        check_start(start, MEMORY, timeout=start_timeout, log_tail=logfile.tail(folder))
-        connection = dial(Address(socket_dir=folder), timeout=start_timeout, options=options)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    if connection is None:
-        raise ServerError("the private server left before it was used", path=MEMORY)
-    return connection
+    deadline = Deadline(start_timeout)
+    while deadline.left:
+        folder = Path(tempfile.mkdtemp(dir=private_folder()))
+        try:
+            _start_private(folder, deadline)
+            if connection := dial(Address(socket_dir=folder), timeout=deadline.left, options=options):
+                return connection
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        # We were too slow: it found nobody and left.
+    raise ServerError(f"no private server answered within {start_timeout:.1f} s", path=MEMORY)
 
 
-def check_start(start: Start, directory: Path | str, *, timeout: float, log_tail: str) -> None:
+def _start_private(folder: Path, deadline: Deadline) -> None:
+    argv = command_line(MEMORY, socket_dir=folder, idle_exit=MEMORY_IDLE_SECONDS)
+    with logfile.open_log(folder) as log:
+        start = start_detached(argv, log=log, timeout=deadline.left)
+    check_start(start, MEMORY, deadline, log_tail=logfile.tail(folder))
+
+
+def check_start(start: Start, directory: Path | str, deadline: Deadline, *, log_tail: str) -> None:
     """Raise what a failed start was about."""
     if start.outcome is Outcome.READY:
         return
     if start.outcome is Outcome.LATE:
-        message = f"the server of {directory} is not ready after {timeout:.1f} s; it goes on starting"
+        message = (
+            f"the server of {directory} is not ready after {deadline.seconds:.1f} s; it goes on starting"
+        )
     else:
         message = f"the server of {directory} {_ending(start.exit_code)} before it was ready"
     raise ServerError(
@@ -90,7 +100,7 @@ def check_start(start: Start, directory: Path | str, *, timeout: float, log_tail
     )
 
 
-def _start(directory: Path, *, timeout: float, idle_exit: float | None) -> None:
+def _start(directory: Path, deadline: Deadline, *, idle_exit: float | None) -> None:
     """Start a server and wait for it; returns also when another server turns out to hold *directory*."""
     argv = command_line(
         directory,
@@ -98,19 +108,18 @@ def _start(directory: Path, *, timeout: float, idle_exit: float | None) -> None:
         idle_exit=idle_exit,
         options=["--log-file", str(directory / logfile.NAME)],
     )
-    log = logfile.open_log(directory)
-    written = os.fstat(log).st_size
-    start = start_detached(argv, log=log, timeout=timeout, elsewhere=lambda: _is_served(directory))
-    if (
-        start.outcome is Outcome.ELSEWHERE
-    ):  # a process that began a start before us was killed, not its server
+    with logfile.open_log(directory) as log:
+        written = os.fstat(log.fileno()).st_size
+        start = start_detached(argv, log=log, timeout=deadline.left, elsewhere=lambda: _is_served(directory))
+    # A process that began a start before us was killed, not its server.
+    if start.outcome is Outcome.ELSEWHERE:
         return
     log_tail = logfile.tail(directory, written)
     if start.exit_code == NOT_A_DATABASE and not written:
         _take_back(directory)
     if start.exit_code == HELD and ask(published_address(directory)).presence is not Presence.ABSENT:
         return
-    check_start(start, directory, timeout=timeout, log_tail=log_tail)
+    check_start(start, directory, deadline, log_tail=log_tail)
 
 
 def _is_served(directory: Path) -> bool:

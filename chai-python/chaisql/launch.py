@@ -5,10 +5,13 @@ import enum
 import os
 import selectors
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from chaisql import environment
 from chaisql.errors import ServerError
@@ -60,20 +63,17 @@ def command_line(
 
 
 def start_detached(
-    argv: Sequence[str], *, log: int, timeout: float, elsewhere: Callable[[], bool] = lambda: False
+    argv: Sequence[str], *, log: BinaryIO, timeout: float, elsewhere: Callable[[], bool] = lambda: False
 ) -> Start:
     """Run *argv* so that it outlives this process, and wait until it is ready.
 
-    :param log: the descriptor that becomes its standard error; closed here.
+    :param log: becomes its standard error.
     :param timeout: seconds until its start counts as late; it is then left to itself.
     :param elsewhere: whether there is a server by now; then this one is left to itself as well.
     """
-    try:
-        shell = _popen(
-            ["/bin/sh", "-c", DETACH, "chaisqld", *argv, "--ready-fd", "3"], log, stdout=subprocess.PIPE
-        )
-    finally:
-        os.close(log)
+    shell = _popen(
+        ["/bin/sh", "-c", DETACH, "chaisqld", *argv, "--ready-fd", "3"], log, stdout=subprocess.PIPE
+    )
     assert shell.stdin is not None and shell.stdout is not None  # noqa: S101, PT018 - for the type checkers
     with shell.stdin, shell.stdout:
         outcome = wait_ready(shell.stdout.fileno(), timeout=timeout, elsewhere=elsewhere)
@@ -83,21 +83,40 @@ def start_detached(
     return Start(outcome=outcome, exit_code=code if outcome is Outcome.DIED else None)
 
 
-def start_child(argv: Sequence[str], *, log: int) -> "tuple[subprocess.Popen[bytes], int]":
-    """Run *argv* as a child of this process; also returns the pipe that it gets ready on.
+def start_child(argv: Sequence[str], *, log: BinaryIO, ready: int) -> "subprocess.Popen[bytes]":
+    """Run *argv* as a child of this process.
 
-    :param log: the descriptor that becomes its standard error; closed here.
+    :param log: becomes its standard error.
+    :param ready: the descriptor that it says on that it is ready.
     """
-    ours, theirs = os.pipe()
+    return _popen([*argv, "--ready-fd", str(ready)], log, pass_fds=(ready,), stdin=subprocess.DEVNULL)
+
+
+def uninterrupted(work: Callable[[], None]) -> None:
+    """Do *work* all or not at all, even when Ctrl-C comes meanwhile; KeyboardInterrupt is raised afterwards.
+
+    Signal handlers run in the main thread alone, so another one does the work.
+    """
+    gate = threading.Lock()
+    result: Future[None] = Future()
+
+    def run() -> None:
+        with gate:
+            if not result.set_running_or_notify_cancel():
+                return
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
+                result.set_exception(error)
+            else:
+                result.set_result(None)
+
     try:
-        argv = [*argv, "--ready-fd", str(theirs)]
-        return _popen(argv, log, pass_fds=(theirs,), stdin=subprocess.DEVNULL), ours
-    except ServerError:
-        os.close(ours)
-        raise
+        threading.Thread(target=run).start()
+        result.result()
     finally:
-        os.close(theirs)
-        os.close(log)
+        with gate:  # waits for work that has begun, and lets none begin later
+            result.cancel()
 
 
 def wait_ready(descriptor: int, *, timeout: float, elsewhere: Callable[[], bool] = lambda: False) -> Outcome:
@@ -124,7 +143,7 @@ def wait_ready(descriptor: int, *, timeout: float, elsewhere: Callable[[], bool]
 
 def _popen(
     argv: Sequence[str],
-    log: int,
+    log: BinaryIO,
     *,
     stdin: int = subprocess.PIPE,
     stdout: int | None = None,

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from chaisql.errors import ServerError
 
@@ -11,24 +12,25 @@ TAIL_LINES = 10
 _TAIL_BYTES = 4096
 
 
-def open_log(directory: Path) -> int:
-    """A descriptor that appends to the log in *directory*.
+def open_log(directory: Path) -> BinaryIO:
+    """The log in *directory*, to be appended to.
 
     A log that has grown past 1 MiB becomes `chaisqld.log.1` first, in place of an older one. The server,
     which is told the file's name, does the same while it runs.
     """
     path = directory / NAME
-    descriptor = _open(path)
-    if os.fstat(descriptor).st_size <= KEEP_BYTES:
-        return descriptor
-    os.close(descriptor)
+    log = _open(path)
+    if os.fstat(log.fileno()).st_size <= KEEP_BYTES:
+        return log
+    log.close()
     path.replace(path.with_name(NAME + ".1"))
     return _open(path)
 
 
-def _open(path: Path) -> int:
+def _open(path: Path) -> BinaryIO:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        return os.fdopen(os.open(path, flags, 0o600), "ab", buffering=0)
     except OSError as error:
         raise ServerError(f"cannot write the log {path}: {error.strerror}", path=str(path)) from error
 

@@ -6,20 +6,31 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import urlencode
 
 from psycopg.conninfo import make_conninfo
 
 from chaisql import logfile
 from chaisql.address import Address, choose_socket_dir, private_folder, published_address
+from chaisql.deadline import Deadline
 from chaisql.dial import Connection, dial, parameters
-from chaisql.directory import prepare, resolve, start_lock
+from chaisql.directory import START_LOCK, prepare, resolve, start_lock
 from chaisql.discovery import MEMORY, check_start
 from chaisql.errors import ServerError
-from chaisql.launch import Outcome, Start, check_seconds, command_line, start_child, wait_ready
+from chaisql.launch import (
+    ENDING_SECONDS,
+    Outcome,
+    Start,
+    check_seconds,
+    command_line,
+    start_child,
+    uninterrupted,
+    wait_ready,
+)
 from chaisql.probe import Presence, ask
 
 logger = logging.getLogger("chaisql")
@@ -61,11 +72,11 @@ class Server:
         """Start it and return when it can be connected to."""
         if self._process is not None:
             raise ServerError(f"the server of {self.directory} was started already", path=str(self.directory))
+        deadline = Deadline(self._start_timeout)
         if isinstance(self.directory, Path):
-            self._start_alone(self.directory)
+            self._start_alone(self.directory, deadline)
         else:
-            folder = Path(tempfile.mkdtemp(dir=private_folder()))
-            self._start(socket_dir=folder, log_folder=folder)
+            self._start_in_memory(deadline)
         return self
 
     def stop(self, *, timeout: float = 15.0) -> None:
@@ -83,8 +94,9 @@ class Server:
             logger.warning("chaisqld %d did not stop within %.1f s: killing it", process.pid, timeout)
             process.kill()
             process.wait()
-        if self.directory == MEMORY:
-            shutil.rmtree(self.address.socket_dir, ignore_errors=True)
+        finally:
+            if self.directory == MEMORY:
+                shutil.rmtree(self.address.socket_dir, ignore_errors=True)
 
     @property
     def pid(self) -> int | None:
@@ -123,42 +135,62 @@ class Server:
     ) -> None:
         self.stop()
 
-    def _start_alone(self, directory: Path) -> None:
+    def _start_alone(self, directory: Path, deadline: Deadline) -> None:
         """Start it in a directory that nobody serves."""
         prepare(directory)
-        with start_lock(directory, timeout=self._start_timeout):
+        with start_lock(directory, timeout=deadline.left) as held:
+            if not held:
+                raise ServerError(
+                    f"another process kept {directory / START_LOCK} for {deadline.seconds:.1f} s: it starts "
+                    "a server there, or looks after the database; try again later",
+                    path=str(directory),
+                )
             answer = ask(published_address(directory))
             if answer.presence is Presence.SERVING:
                 raise ServerError(
                     f"process {answer.pid} serves {directory} already: connect to that server or stop it",
                     path=str(directory),
                 )
-            self._start(socket_dir=choose_socket_dir(directory), log_folder=directory)
+            self._start(deadline, socket_dir=choose_socket_dir(directory), log_folder=directory)
 
-    def _start(self, *, socket_dir: Path, log_folder: Path) -> None:
+    def _start_in_memory(self, deadline: Deadline) -> None:
+        folder = Path(tempfile.mkdtemp(dir=private_folder()))
+        try:
+            self._start(deadline, socket_dir=folder, log_folder=folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _start(self, deadline: Deadline, *, socket_dir: Path, log_folder: Path) -> None:
         argv = command_line(
             self.directory,
             socket_dir=socket_dir,
             idle_exit=self._idle_exit,
             options=[*self._options, "--log-file", str(log_folder / logfile.NAME)],
         )
-        log = logfile.open_log(log_folder)
-        written = os.fstat(log).st_size
-        self._process, ready = start_child(argv, log=log)
         self._owner, self._address = os.getpid(), Address(socket_dir=socket_dir)
-        with os.fdopen(ready, "rb", buffering=0):
-            outcome = wait_ready(ready, timeout=self._start_timeout)
-        if outcome is not Outcome.READY:
-            self._give_up(outcome, log_folder, written)
+        try:
+            with logfile.open_log(log_folder) as log:
+                written = os.fstat(log.fileno()).st_size
+                start = self._run(argv, log, deadline)
+            tail = logfile.tail(log_folder, written)
+            check_start(start, self.directory, deadline, log_tail=tail)
+        except BaseException:  # also when the person who waits for it has enough
+            self.stop()
+            raise
 
-    def _give_up(self, outcome: Outcome, log_folder: Path, written: int) -> None:
-        process = self._process
-        if outcome is Outcome.DIED and process is not None:
+    def _run(self, argv: Sequence[str], log: BinaryIO, deadline: Deadline) -> Start:
+        """Run the child and wait until it is ready or known to have failed."""
+        ours, theirs = os.pipe()
+        with os.fdopen(ours, "rb", buffering=0):
+            with os.fdopen(theirs, "wb", buffering=0):
+                uninterrupted(lambda: self._spawn(argv, log=log, ready=theirs))
+            outcome = wait_ready(ours, timeout=deadline.left)
+        code = None
+        if outcome is Outcome.DIED and self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
-        code = process.poll() if process else None
-        tail = logfile.tail(log_folder, written)
-        self.stop()
-        check_start(
-            Start(outcome=outcome, exit_code=code), self.directory, timeout=self._start_timeout, log_tail=tail
-        )
+                code = self._process.wait(ENDING_SECONDS)
+        return Start(outcome=outcome, exit_code=code)
+
+    def _spawn(self, argv: Sequence[str], *, log: BinaryIO, ready: int) -> None:
+        self._process = start_child(argv, log=log, ready=ready)

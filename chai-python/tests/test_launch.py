@@ -1,6 +1,5 @@
 """Command lines and logs of servers."""
 
-import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +42,7 @@ def test_a_server_does_not_speak_to_its_callers_service_manager(
 
 def test_a_log_is_appended_to(tmp_path: Path) -> None:
     for line in (b"one\n", b"two\n"):
-        with os.fdopen(logfile.open_log(tmp_path), "wb") as log:
+        with logfile.open_log(tmp_path) as log:
             log.write(line)
     assert logfile.tail(tmp_path) == "one\ntwo"
     assert logfile.tail(tmp_path, 4) == "two"
@@ -52,7 +51,7 @@ def test_a_log_is_appended_to(tmp_path: Path) -> None:
 def test_a_large_log_makes_room(tmp_path: Path) -> None:
     path = tmp_path / "chaisqld.log"
     path.write_bytes(b"x" * (logfile.KEEP_BYTES + 1))
-    with os.fdopen(logfile.open_log(tmp_path), "wb") as log:
+    with logfile.open_log(tmp_path) as log:
         log.write(b"new\n")
     assert logfile.tail(tmp_path) == "new"
     assert (tmp_path / "chaisqld.log.1").stat().st_size == logfile.KEEP_BYTES + 1

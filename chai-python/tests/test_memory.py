@@ -2,13 +2,17 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 import chaisql
+from chaisql.address import Address
+from chaisql.dial import dial
 
 PidOf = Callable[[psycopg.Connection[object]], int]
 
@@ -42,6 +46,31 @@ def test_it_goes_with_a_process_that_is_killed(wait_gone: Callable[[int], None])
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=30)
     assert done.returncode == -9
     wait_gone(int(done.stdout))
+
+
+def test_who_comes_after_it_has_left_gets_another_one(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    met: list[Address] = []
+
+    def slow(address: Address, **how: Any) -> psycopg.Connection[Any] | None:
+        met.append(address)
+        while len(met) == 1 and Path(address.socket).exists():
+            time.sleep(0.01)
+        return dial(address, **how)
+
+    monkeypatch.setattr("chaisql.discovery.MEMORY_IDLE_SECONDS", 0.1)
+    monkeypatch.setattr("chaisql.discovery.dial", slow)
+    with chaisql.connect(":memory:") as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert len(met) == 2
+    assert list(runtime.rglob("*")) == [runtime / "chaisql"]
+
+
+def test_a_start_that_fails_leaves_nothing(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAISQL_SERVER", str(runtime / "nothing"))
+    for start in (chaisql.connect, lambda name: chaisql.Server(name).start()):
+        with pytest.raises(chaisql.ServerError, match="not an executable"):
+            start(":memory:")
+    assert list(runtime.rglob("*")) == [runtime / "chaisql"]
 
 
 def test_each_connection_has_its_own(pid_of: PidOf) -> None:

@@ -1,8 +1,11 @@
 """A server as a child of the program that wants it."""
 
+import contextlib
 import logging
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import psycopg
 import pytest
 
 import chaisql
+from chaisql.directory import start_lock
 
 Script = Callable[[str], Path]
 
@@ -33,6 +37,17 @@ def test_both_forms_of_its_address_work(directory: Path) -> None:
                 assert connection.execute("SELECT 1").fetchone() == (1,)
         with chaisql.connect(server.dsn) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_url_has_the_time_that_is_given(directory: Path) -> None:
+    with chaisql.Server(directory) as server:
+        for url, options, seconds in [
+            (server.dsn, {}, "7"),
+            (server.dsn, {"connect_timeout": 9}, "9"),
+            (f"{server.dsn}&connect_timeout=8", {}, "8"),
+        ]:
+            with chaisql.connect(url, start_timeout=6.5, **options) as connection:
+                assert connection.info.get_parameters()["connect_timeout"] == seconds
 
 
 def test_connect_by_directory_finds_it(directory: Path, pid_of: Callable[[object], int]) -> None:
@@ -128,6 +143,73 @@ def test_a_server_that_does_not_stop_is_killed(
     with caplog.at_level(logging.WARNING):
         server.stop(timeout=0.2)
     assert "did not stop within 0.2 s" in caplog.text
+
+
+PENDING = """
+import signal, sys
+import chaisql
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+for turn in range(int(sys.argv[2])):
+    signal.setitimer(signal.ITIMER_REAL, 0.0005 * (turn + 1))
+    try:
+        with chaisql.Server(sys.argv[1]):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+def test_starts_that_are_interrupted_leave_no_process(short_path: Path, script: Script) -> None:
+    """Wherever Ctrl-C meets them: before the child is there, while it comes to be, while it is waited for."""
+    turns = 30
+    script(f"echo $$ >>{short_path}/pids; exec 7<>{short_path}/alive; read -r line <&7")
+    os.mkfifo(short_path / "alive")
+    done = subprocess.run(
+        [sys.executable, "-c", PENDING, short_path / "data", str(turns)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("interrupted") == turns
+    left = []
+    for pid in map(int, (short_path / "pids").read_text().split()):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            left.append(pid)
+    assert left == []
+
+
+def test_a_start_in_memory_that_is_interrupted_leaves_nothing(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pids: list[int | None] = []
+
+    def press(*_: object, **__: object) -> None:
+        pids.append(server.pid)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chaisql.server.wait_ready", press)
+    server = chaisql.Server(":memory:")
+    with pytest.raises(KeyboardInterrupt):
+        server.start()
+    assert server.pid is None
+    assert pids[0] is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+    assert list(runtime.rglob("*")) == [runtime / "chaisql"]
+
+
+def test_a_start_lock_that_others_keep_is_told(directory: Path) -> None:
+    directory.mkdir()
+    with start_lock(directory) as held:
+        assert held
+        with pytest.raises(
+            chaisql.ServerError, match=r"start\.lock for 0\.1 s: .* try again later"
+        ) as caught:
+            chaisql.Server(directory, start_timeout=0.1).start()
+    assert not caught.value.permanent
 
 
 def test_it_takes_no_more_connections_than_told(directory: Path) -> None:
