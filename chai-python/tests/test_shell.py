@@ -257,7 +257,9 @@ def test_mistakes_are_one_line(piped: Pipe) -> None:
     out, err = piped("SELECT 1;", "/nonexistent/data", code=70)
     assert (out, err.count("\n")) == ("", 1)
     assert "there is no directory /nonexistent; create it first" in err
-    assert piped("x" * 2_000_000, code=70)[1] == "chaisql: a statement has more than 1048576 characters\n"
+    longest = "SELECT\n" + "\n" * (16 * 1024 - 10) + "1;"
+    assert "(1 row)" in piped(longest)[0]
+    assert piped("x\n" * 8193, code=70)[1] == "chaisql: a statement has more than 16 KiB\n"
 
 
 def test_an_interrupted_script_says_so(served: "psycopg.Connection[object]", directory: Path) -> None:

@@ -15,8 +15,8 @@ from chaisql.shell.interpreter import Interpreter, Leave
 from chaisql.shell.statements import split
 from chaisql.shell.table import printable
 
-# The server takes 16 KiB; this much without an end is no statement.
-STATEMENT_LIMIT = 1 << 20
+# What the server takes, in bytes. What has no end yet is looked at anew with each line, so it must not grow.
+STATEMENT_LIMIT = 16 * 1024
 EXTRA = "pip install 'chai-python[shell]'"
 
 
@@ -92,7 +92,7 @@ def _run_all(interpreter: Interpreter, lines: Iterable[str]) -> int:
             if not done:
                 return FAILED
             if len(rest) > STATEMENT_LIMIT:
-                raise CommandError(f"a statement has more than {STATEMENT_LIMIT} characters")
+                raise CommandError(f"a statement has more than {STATEMENT_LIMIT // 1024} KiB")
         return 0 if not rest or interpreter.execute(rest) else FAILED
     except Leave:
         return 0
