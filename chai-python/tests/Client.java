@@ -6,7 +6,9 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.sql.Types;
+import java.time.Duration;
 import java.time.LocalDateTime;
+import java.time.OffsetDateTime;
 import java.util.Arrays;
 
 class Client {
@@ -29,6 +31,7 @@ class Client {
             find(connection);
             batch(connection);
             transactions(connection);
+            instants(connection);
             refusals(connection);
         }
         System.out.println("done");
@@ -105,6 +108,19 @@ class Client {
             statement.setQueryTimeout(10);
             try (ResultSet count = statement.executeQuery("SELECT count(*) FROM items")) {
                 check(count.next() && count.getLong(1) == 58, "rolled back");
+            }
+        }
+    }
+
+    // The driver tells the server the JVM's time zone, which the test makes another one than UTC.
+    private static void instants(Connection connection) throws SQLException {
+        OffsetDateTime noon = OffsetDateTime.parse("2030-07-02T12:00:00+02:00");
+        try (PreparedStatement insert = connection.prepareStatement("INSERT INTO items (id, at) VALUES (200, ?) RETURNING at, now()")) {
+            insert.setObject(1, noon);
+            try (ResultSet row = insert.executeQuery()) {
+                check(row.next() && row.getObject(1, LocalDateTime.class).equals(LocalDateTime.parse("2030-07-02T10:00:00")), "in UTC");
+                Duration off = Duration.between(row.getObject(2, OffsetDateTime.class), OffsetDateTime.now()).abs();
+                check(off.compareTo(Duration.ofMinutes(5)) < 0, "now");
             }
         }
     }

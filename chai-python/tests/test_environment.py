@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -31,6 +33,9 @@ NONSENSE = {
     "PGCONNECT_TIMEOUT": "nonsense",
     "PGCLIENTENCODING": "nonsense",
     "PGMINPROTOCOLVERSION": "nonsense",
+    "PGTZ": "Europe/Paris",
+    "PGDATESTYLE": "German",
+    "PGGEQO": "nonsense",
 }
 
 
@@ -45,6 +50,30 @@ def test_nonsense_does_not_matter(directory: Path, nonsense: None) -> None:
         assert connection.info.host == str(directory)
         assert connection.info.user == "chai"
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_another_time_zone_changes_no_instant(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both the process's and libpq's; the server speaks UTC."""
+    try:
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", "Europe/Paris")
+            patch.setenv("PGTZ", "Europe/Paris")
+            time.tzset()
+            keep_instants(directory)
+    finally:
+        time.tzset()
+
+
+def keep_instants(directory: Path) -> None:
+    with chaisql.connect(directory, autocommit=True) as connection:
+        connection.execute("CREATE TABLE events (at TIMESTAMP PRIMARY KEY)")
+        noon = datetime.fromisoformat("2030-07-02T12:00:00+02:00")
+        cursor = connection.execute("INSERT INTO events VALUES (%s) RETURNING at, now()", (noon,))
+        ((at, now),) = cursor.fetchall()
+        assert at.replace(tzinfo=UTC) == noon
+        assert abs(now - datetime.now(UTC)) < timedelta(minutes=5)
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match="Supported: UTC"):
+            connection.execute("SET TIME ZONE 'Europe/Paris'")
 
 
 def test_nonsense_matters_to_the_driver(directory: Path, nonsense: None) -> None:

@@ -219,7 +219,7 @@ def wait_for_no_echo(terminal: int) -> None:
 
 
 def test_a_java_program(remote: Remote) -> None:
-    """JDBC speaks TCP alone, and its URL wants the certificate's path."""
+    """JDBC speaks TCP alone, and its URL wants the certificate's path. It is not in our time zone."""
     java = shutil.which("java")
     driver = Path("/usr/share/java/postgresql.jar")  # Debian's libpostgresql-jdbc-java
     if java is None or shutil.which("javac") is None or not driver.exists():
@@ -227,6 +227,7 @@ def test_a_java_program(remote: Remote) -> None:
     where = f"jdbc:postgresql://localhost:{remote.port}/chai?sslmode=verify-full"
     url = f"{where}&sslrootcert={remote.folder / 'ca.crt'}&user=alice&password={quote(PASSWORD)}"
     program = Path(__file__).with_name("Client.java")
-    command = [java, "-XX:TieredStopAtLevel=1", "-cp", str(driver), str(program), url]
+    options = ["-Duser.timezone=Europe/Paris", "-XX:TieredStopAtLevel=1"]
+    command = [java, *options, "-cp", str(driver), str(program), url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr

@@ -50,6 +50,7 @@ const (
 	IndeterminateDatatype           = "42P18"
 	InvalidTableDefinition          = "42P16"
 	DatatypeMismatch                = "42804"
+	InvalidName                     = "42602"
 	DiskFull                        = "53100"
 	OutOfMemory                     = "53200"
 	TooManyConnections              = "53300"

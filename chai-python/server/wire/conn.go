@@ -60,7 +60,7 @@ type conn struct {
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{
 		server: s, socket: nc, nc: nc, backend: pgproto3.NewBackend(nc, nc), cancel: newCanceler(), log: s.options.Log,
-		settings:   newSettings(s.options.Version),
+		settings:   newSettings(s.options.Version, s.options.StatementTime),
 		statements: map[string]*statement{},
 		portals:    map[string]*portal{},
 		meter:      gate.NewMeter(s.lane, s.memory, s.options.ConnectionMemory),
@@ -81,7 +81,7 @@ func (c *conn) serve() {
 	defer c.recoverPanic()
 	err := c.startup()
 	if err == nil {
-		c.log.Debug("client connected", "application", c.settings.values["application_name"])
+		c.log.Debug("client connected", "application", c.settings.get("application_name"))
 		err = c.loop()
 	}
 	c.farewell(err)
@@ -171,14 +171,15 @@ func (c *conn) broken(err error) error {
 // limitWait sets the deadline for the next message. drain may have set one at
 // the same time: it marks the connection first, so one of the two sees the other.
 func (c *conn) limitWait() error {
-	if c.tx.lease == nil {
+	limit := c.idleLimit()
+	if limit == 0 {
 		if !c.timed {
 			return nil
 		}
 		return c.clearDeadlines()
 	}
 	c.timed = true
-	err := c.socket.SetReadDeadline(time.Now().Add(c.server.options.LeaseIdle))
+	err := c.socket.SetReadDeadline(time.Now().Add(limit))
 	if c.draining.Load() {
 		c.drain()
 	}

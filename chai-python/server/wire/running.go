@@ -39,7 +39,8 @@ func (x *running) read(ctx context.Context, c *conn, steps []step) (done int, er
 func (x *running) write(ctx context.Context, c *conn, steps []step, w engine.WriteRequest) (done int, err error) {
 	x.steps, x.done, x.schema = steps, 0, w.Schema
 	w.Run = x.onWriter
-	err = c.server.engine.Write(ctx, w)
+	wait := c.waitForWriter(ctx)
+	err = wait.end(c.server.engine.Write(wait.ctx, w))
 	return x.end(), err
 }
 

@@ -72,7 +72,7 @@ func (c *conn) setCommand(o gate.SetOption) error {
 	}
 	c.keepSettings()
 	if o.Local {
-		c.tx.hideLocally(name, c.settings.values[name])
+		c.tx.hideLocally(name, c.settings.get(name))
 	} else {
 		delete(c.tx.local, name)
 	}

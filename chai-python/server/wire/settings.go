@@ -18,18 +18,33 @@ type settings struct {
 	values   map[string]string
 	defaults map[string]string // what RESET goes back to: ours, then the start packet's
 	told     map[string]string // what the client knows from ParameterStatus
+	custom   map[string]bool   // the names with a dot that were ever set
 	changed  bool              // since the client was told
 	user     string
-	timeout  time.Duration // statement_timeout, ready for use
+	limit    time.Duration // of the server, for statement_timeout
+	ready    ready
 }
 
-func newSettings(version string) settings {
-	values := make(map[string]string, len(knownSettings))
-	for name, s := range knownSettings {
-		values[name] = s.value
+// ready has the settings that statements look at; a time of 0 is not set.
+type ready struct {
+	statementTimeout, lockTimeout, idleInTransaction time.Duration
+	readOnly                                         bool
+}
+
+func newSettings(version string, statementLimit time.Duration) settings {
+	values := map[string]string{"server_version": "15.0 (chaisqld " + version + ")"}
+	return settings{values: values, defaults: values, told: map[string]string{}, changed: true, limit: statementLimit}
+}
+
+// get is a setting's present value. The maps hold those that are not what the
+// table says.
+func (s *settings) get(name string) string { return valueIn(s.values, name) }
+
+func valueIn(values map[string]string, name string) string {
+	if value, ok := values[name]; ok {
+		return value
 	}
-	values["server_version"] = "15.0 (chaisqld " + version + ")"
-	return settings{values: values, defaults: values, told: map[string]string{}, changed: true}
+	return knownSettings[name].value
 }
 
 // keepAsDefaults makes the present values those that RESET restores.
@@ -41,32 +56,51 @@ func (s *settings) keepAsDefaults() {
 
 // set gives a parameter the value that the words after SET mean.
 func (s *settings) set(name string, words []string) error {
+	return s.setFrom(name, strings.Join(words, ", "), false)
+}
+
+// start takes a parameter of the start packet.
+func (s *settings) start(name, written string) error { return s.setFrom(name, written, true) }
+
+func (s *settings) setFrom(name, written string, starting bool) error {
 	name = strings.ToLower(name)
 	known, ok := knownSettings[name]
-	if !ok {
+	switch {
+	case !ok && isCustom(name):
+		return s.setCustom(name, written)
+	case !ok:
 		return unknownSetting(name)
-	}
-	if known.accept == nil {
+	case known.accept == nil:
 		return pgerr.New(cantChangeRuntimeParam, "parameter %q cannot be changed", known.name)
 	}
-	written := strings.Join(words, ", ")
 	value, ok := known.accept(written)
-	if !ok {
+	switch {
+	case ok:
+		s.assign(name, value)
+	case !starting || !known.lenient:
 		return pgerr.New(pgerr.InvalidParameterValue, "invalid value for parameter %q: %q", known.name, written).
 			WithHint("Supported: " + known.want + ".")
 	}
-	s.assign(name, value)
 	return nil
 }
 
 func (s *settings) assign(name, value string) {
-	if s.values[name] == value {
+	if s.get(name) == value {
 		return
 	}
 	s.values = maps.Clone(s.values) // the old map may be somebody's copy
 	s.values[name] = value
 	s.changed = true
-	s.timeout = parsedTimeout(s.values["statement_timeout"])
+	s.makeReady()
+}
+
+func (s *settings) makeReady() {
+	s.ready = ready{
+		statementTimeout:  parsedTimeout(s.get("statement_timeout")),
+		lockTimeout:       parsedTimeout(s.get("lock_timeout")),
+		idleInTransaction: parsedTimeout(s.get("idle_in_transaction_session_timeout")),
+		readOnly:          s.get("default_transaction_read_only") == "on",
+	}
 }
 
 // reset restores one parameter, or all when name is "".
@@ -76,52 +110,74 @@ func (s *settings) reset(name string) error {
 		s.restore(s.defaults)
 		return nil
 	}
-	if _, ok := knownSettings[name]; !ok {
+	if _, ok := knownSettings[name]; !ok && !isCustom(name) {
 		return unknownSetting(name)
 	}
-	s.assign(name, s.defaults[name])
+	s.assign(name, valueIn(s.defaults, name))
 	return nil
 }
 
 // restore goes back to values that were kept.
 func (s *settings) restore(values map[string]string) {
 	s.values, s.changed = values, true
-	s.timeout = parsedTimeout(values["statement_timeout"])
+	s.makeReady()
 }
 
 // show answers SHOW; name "" is ALL.
 func (s *settings) show(name string) ([][]any, error) {
 	name = strings.ToLower(name)
 	if name != "" {
-		if _, ok := knownSettings[name]; !ok {
+		if _, ok := knownSettings[name]; !ok && !s.custom[name] {
 			return nil, unknownSetting(name)
 		}
-		return [][]any{{s.values[name]}}, nil
+		return [][]any{{s.shown(name)}}, nil
 	}
 	var rows [][]any
 	for _, name := range slices.Sorted(maps.Keys(knownSettings)) {
 		known := knownSettings[name]
-		rows = append(rows, []any{known.name, s.values[name], known.about})
+		rows = append(rows, []any{known.name, s.shown(name), known.about})
 	}
 	return rows, nil
 }
 
-// timeout is how long the statements of a round trip may take: what the client
-// has set, within what the server allows.
-func (c *conn) timeout() time.Duration {
-	most := c.server.options.StatementTime
-	if own := c.settings.timeout; own > 0 && own < most {
-		return own
+// shown is what SHOW tells: of a time, the one that applies.
+func (s *settings) shown(name string) string {
+	if name == "statement_timeout" {
+		return writtenTimeout(s.statementTimeout())
 	}
-	return most
+	return s.get(name)
 }
 
-func (s *settings) readOnlyByDefault() bool { return s.values["default_transaction_read_only"] == "on" }
+// statementTimeout is how long the statements of a round trip may take: what the
+// client has set, within what the server allows.
+func (s *settings) statementTimeout() time.Duration {
+	if own := s.ready.statementTimeout; own > 0 && own < s.limit {
+		return own
+	}
+	return s.limit
+}
+
+func (c *conn) timeout() time.Duration { return c.settings.statementTimeout() }
+
+// idleLimit is how long the server waits for this client's next message; 0: as
+// long as it takes.
+func (c *conn) idleLimit() time.Duration {
+	var limit time.Duration
+	if c.tx.explicit {
+		limit = c.settings.ready.idleInTransaction
+	}
+	if most := c.server.options.LeaseIdle; c.tx.lease != nil && (limit == 0 || limit > most) {
+		limit = most
+	}
+	return limit
+}
+
+func (s *settings) readOnlyByDefault() bool { return s.ready.readOnly }
 
 // silences reports whether client_min_messages keeps notices of that severity
 // from the client.
 func (s *settings) silences(severity string) bool {
-	switch s.values["client_min_messages"] {
+	switch s.get("client_min_messages") {
 	case "error":
 		return true
 	case "warning":
@@ -139,7 +195,7 @@ func (c *conn) reportSettings() {
 	}
 	s.changed = false
 	for _, name := range reportedSettings {
-		if value := s.values[name]; s.told[name] != value {
+		if value := s.get(name); s.told[name] != value {
 			s.told[name] = value
 			c.send(&pgproto3.ParameterStatus{Name: knownSettings[name].name, Value: value})
 		}

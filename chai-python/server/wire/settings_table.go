@@ -28,23 +28,26 @@ type setting struct {
 type kind struct {
 	accept func(string) (value string, ok bool)
 	want   string // what accept takes, in words
+	// lenient: what accept does not take leaves the default in a start packet,
+	// where libraries write what their machine is set to, without being asked.
+	lenient bool
 }
 
 var (
-	fixed     = kind{}
-	anyText   = kind{acceptName, "any text"}
-	boolean   = kind{acceptBool, "on, off"}
-	utf8Only  = kind{acceptEncoding, "UTF8"}
-	isoOnly   = kind{acceptDateStyle, "ISO, with MDY, DMY or YMD"}
-	utcOnly   = kind{acceptTimeZone, "UTC"}
-	timeout   = kind{acceptTimeout, "milliseconds, or a number with us, ms, s, min, h or d"}
-	noTimeout = kind{acceptNoTimeout, "0"}
-	digits    = kind{acceptInteger(-15, 3), "-15 to 3"}
+	fixed    = kind{}
+	anyText  = kind{accept: acceptName, want: "any text"}
+	boolean  = kind{accept: acceptBool, want: "on, off"}
+	utf8Only = kind{accept: acceptEncoding, want: "UTF8"}
+	isoOnly  = kind{acceptDateStyle, "ISO, with MDY, DMY or YMD", true}
+	utcOnly  = kind{acceptTimeZone, "UTC", true}
+	timeout  = kind{accept: acceptTimeout, want: "milliseconds, or a number with us, ms, s, min, h or d"}
+	digits   = kind{accept: acceptInteger(-15, 3), want: "-15 to 3"}
+	onePath  = kind{accept: acceptSearchPath, want: `public, alone or with "$user" and pg_catalog`}
 )
 
 // knownSettings are those that clients ask for or set by themselves. Where a
 // value would have to change what the server does and does not, it is refused.
-var knownSettings = byLowerName([]setting{
+var knownSettings = byLowerName(settingsWithoutEffect(), []setting{
 	{"application_name", "", true, anyText, "Name of the client, for the server's log."},
 	{"bytea_output", "hex", false, oneOf("hex"), "Text format of bytea."},
 	{"client_encoding", "UTF8", true, utf8Only, "Encoding of the client: no conversion from or to UTF-8 happens."},
@@ -53,15 +56,15 @@ var knownSettings = byLowerName([]setting{
 	{"default_transaction_isolation", "read committed", false, oneOf("read committed", "read uncommitted", "repeatable read", "serializable"), "Isolation of new transactions."},
 	{"default_transaction_read_only", "off", true, boolean, "Whether new transactions are read-only."},
 	{"extra_float_digits", "1", false, digits, "Floats are always given in their shortest exact form."},
-	{"idle_in_transaction_session_timeout", "0", false, noTimeout, "Only the server's own limit is in effect."},
+	{"idle_in_transaction_session_timeout", "0", false, timeout, "Longest wait for a client in a transaction; while it holds the writer, the server's own limit may be less."},
 	{"in_hot_standby", "off", true, fixed, "Never: there is one server."},
 	{"integer_datetimes", "on", true, fixed, "Timestamps are 64-bit integers."},
 	{"IntervalStyle", "postgres", true, oneOf("postgres", "postgres_verbose", "sql_standard", "iso_8601"), "There are no intervals."},
-	{"jit", "off", false, oneOf("off", "on"), "Nothing is compiled."},
 	{"is_superuser", "off", true, fixed, "Never."},
-	{"lock_timeout", "0", false, noTimeout, "Only the server's own limit is in effect."},
+	{"lock_timeout", "0", false, timeout, "Longest wait for the writer; the server's own limit may be less."},
 	{"max_identifier_length", "63", false, fixed, "As PostgreSQL."},
-	{"search_path", `"$user", public`, false, oneOf(`"$user", public`, `$user, public`, "public"), "There is one schema."},
+	{"role", "none", false, oneOf("none"), "There are no roles."},
+	{"search_path", `"$user", public`, false, onePath, "There is one schema."},
 	{"server_encoding", "UTF8", true, fixed, "Encoding of the database."},
 	{"server_version", "", true, fixed, "Version of PostgreSQL whose protocol and grammar are followed."},
 	{"server_version_num", "150000", false, fixed, "The same as a number."},
@@ -79,9 +82,9 @@ var reportedSettings = slices.DeleteFunc(slices.Sorted(maps.Keys(knownSettings))
 	return !knownSettings[name].reported
 })
 
-func byLowerName(list []setting) map[string]setting {
-	m := make(map[string]setting, len(list))
-	for _, s := range list {
+func byLowerName(lists ...[]setting) map[string]setting {
+	m := map[string]setting{}
+	for _, s := range slices.Concat(lists...) {
 		m[strings.ToLower(s.name)] = s
 	}
 	return m
@@ -96,7 +99,7 @@ func oneOf(words ...string) kind {
 		}
 		return words[i], true
 	}
-	return kind{accept, strings.Join(words, ", ")}
+	return kind{accept: accept, want: strings.Join(words, ", ")}
 }
 
 // acceptName keeps what is printable ASCII, as PostgreSQL does with names that
@@ -170,26 +173,44 @@ func acceptInteger(least, most int) func(string) (string, bool) {
 	}
 }
 
+// acceptSearchPath takes lists of the one schema that tables are in and of names
+// that can add nothing to it.
+func acceptSearchPath(value string) (string, bool) {
+	var names []string
+	for name := range strings.SplitSeq(value, ",") {
+		switch name = strings.Trim(strings.TrimSpace(name), `"`); name {
+		case "public", "pg_catalog":
+			names = append(names, name)
+		case "$user":
+			names = append(names, `"$user"`)
+		default:
+			return "", false
+		}
+	}
+	return strings.Join(names, ", "), slices.Contains(names, "public")
+}
+
 // acceptTimeout takes milliseconds, or a number with one of PostgreSQL's units.
 func acceptTimeout(value string) (string, bool) {
 	d, ok := timeoutValue(value)
-	if !ok {
-		return "", false
-	}
-	if d%time.Second == 0 && d > 0 {
-		return strconv.FormatInt(int64(d/time.Second), 10) + "s", true
-	}
-	if d == 0 {
-		return "0", true
-	}
-	return strconv.FormatInt(int64(d/time.Millisecond), 10) + "ms", true
+	return writtenTimeout(d), ok
 }
 
-func acceptNoTimeout(value string) (string, bool) {
-	if d, ok := timeoutValue(value); !ok || d != 0 {
-		return "", false
+// writtenTimeout gives a duration as PostgreSQL does: in the largest unit in
+// which it is whole.
+func writtenTimeout(d time.Duration) string {
+	for _, u := range []struct {
+		suffix string
+		unit   time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}} {
+		if d > 0 && d%u.unit == 0 {
+			return strconv.FormatInt(int64(d/u.unit), 10) + u.suffix
+		}
 	}
-	return "0", true
+	if d < time.Millisecond {
+		return "0"
+	}
+	return strconv.FormatInt(int64(d/time.Millisecond), 10) + "ms"
 }
 
 var timeoutUnits = []struct {

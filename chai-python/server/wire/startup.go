@@ -166,7 +166,7 @@ func (c *conn) applyStartup(parameters map[string]string) error {
 		return pgerr.New(pgerr.FeatureNotSupported, "replication is not supported")
 	}
 	for _, pair := range commandLineSettings(parameters["options"]) {
-		if err := c.settings.set(pair.name, []string{pair.value}); err != nil {
+		if err := c.settings.start(pair.name, pair.value); err != nil {
 			return err
 		}
 	}
@@ -174,7 +174,7 @@ func (c *conn) applyStartup(parameters map[string]string) error {
 		switch name {
 		case "user", "database", "options", "replication":
 		default:
-			if err := c.settings.set(name, []string{value}); err != nil {
+			if err := c.settings.start(name, value); err != nil {
 				return err
 			}
 		}

@@ -79,7 +79,7 @@ func TestStartupRefusals(t *testing.T) {
 		"future protocol":          {packet(4<<16, ""), "FATAL 0A000"},
 		"replication":              {packet(3<<16, "user\x00u\x00replication\x00true\x00\x00"), "FATAL 0A000"},
 		"unknown setting":          {packet(3<<16, "user\x00u\x00nosuch\x001\x00\x00"), "FATAL 42704"},
-		"bad setting":              {packet(3<<16, "user\x00u\x00options\x00-c TimeZone=Mars\x00\x00"), "FATAL 22023"},
+		"bad setting":              {packet(3<<16, "user\x00u\x00options\x00-c client_encoding=latin1\x00\x00"), "FATAL 22023"},
 		"fixed setting":            {packet(3<<16, "user\x00u\x00server_version\x009\x00\x00"), "FATAL 55P02"},
 		"no terminator":            {packet(3<<16, "user\x00u\x00"), "FATAL 08P01"},
 		"odd number of strings":    {packet(3<<16, "user\x00"), "FATAL 08P01"},

@@ -53,7 +53,7 @@ func (c *conn) begin(o gate.BeginOptions) error {
 	c.tx.readOnly = c.tx.readOnly || o.ReadOnly
 	c.tx.isolation = o.Isolation
 	if c.tx.isolation == "" {
-		c.tx.isolation = c.settings.values["default_transaction_isolation"]
+		c.tx.isolation = c.settings.get("default_transaction_isolation")
 	}
 	if err := c.isolate(); err != nil {
 		c.tx.explicit = false
@@ -93,8 +93,9 @@ func (c *conn) setTransaction(o gate.SetOption) error {
 // frees says that fn writes nothing but deletions.
 func (c *conn) onLease(ctx context.Context, frees bool, fn func(engine.Writer) error) error {
 	if c.tx.lease == nil {
-		lease, err := c.server.engine.Lease(ctx)
-		if err != nil {
+		wait := c.waitForWriter(ctx)
+		lease, err := c.server.engine.Lease(wait.ctx)
+		if err = wait.end(err); err != nil {
 			return err
 		}
 		c.tx.lease = lease

@@ -78,6 +78,8 @@ func (p *parser) set() Statement {
 		s.Local = p.accept("local")
 	}
 	switch {
+	case p.identity(s):
+		return s
 	case p.accept("time", "zone"):
 		s.Name = "timezone"
 		if p.acceptAny("local", "default") == "" {
@@ -103,6 +105,27 @@ func (p *parser) set() Statement {
 		s.Values = append(s.Values, p.setting())
 	}
 	return s
+}
+
+// identity takes SET ROLE and SET SESSION AUTHORIZATION, which can only say that the session's user stays who it is.
+func (p *parser) identity(s *Session) bool {
+	start := p.peek()
+	switch {
+	case p.accept("session", "authorization"), p.accept("authorization"):
+		s.Name = "session_authorization"
+		if !p.accept("default") {
+			p.unsupported(start.at, "SET SESSION AUTHORIZATION", "There are no roles: connect as the user.")
+		}
+	case start.is("role") && !p.peekAt(1).is("=") && !p.peekAt(1).is("to") && !p.peekAt(1).is("."):
+		p.next++
+		s.Name, s.Values = "role", []string{"none"}
+		if !p.accept("none") {
+			p.unsupported(start.at, "SET ROLE", "There are no roles: connect as the user.")
+		}
+	default:
+		return false
+	}
+	return true
 }
 
 // setTransaction turns SET TRANSACTION, and the same for the whole session, into the setting behind it, so that the session

@@ -28,6 +28,11 @@ func TestSessionStatements(t *testing.T) {
 		{"SET NAMES 'utf8'", Session{Verb: "set", Name: "client_encoding", Values: []string{"utf8"}}},
 		{"SET default_transaction_read_only = on", Session{Verb: "set", Name: "default_transaction_read_only", Values: []string{"on"}}},
 		{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED", Session{Verb: "set", Name: "transaction_isolation", Values: []string{"read committed"}}},
+		{"SET ROLE NONE", Session{Verb: "set", Name: "role", Values: []string{"none"}}},
+		{"SET LOCAL role TO 'none'", Session{Verb: "set", Name: "role", Values: []string{"none"}, Local: true}},
+		{"SET role.x = 1", Session{Verb: "set", Name: "role.x", Values: []string{"1"}}},
+		{"SET SESSION AUTHORIZATION DEFAULT", Session{Verb: "set", Name: "session_authorization"}},
+		{"SET LOCAL SESSION AUTHORIZATION DEFAULT", Session{Verb: "set", Name: "session_authorization", Local: true}},
 		{"SET TRANSACTION READ ONLY", Session{Verb: "set", Name: "transaction_read_only", Values: []string{"on"}}},
 		{"SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", Session{Verb: "set", Name: "default_transaction_read_only", Values: []string{"on"}}},
 		{"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE", Session{Verb: "set", Name: "default_transaction_isolation", Values: []string{"serializable"}}},
@@ -53,7 +58,7 @@ func TestSessionStatements(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", test.source, got, test.want)
 		}
 	}
-	for _, source := range []string{"BEGIN READ", "SET", "SET x", "SET x =", "SET x = (1)", "SHOW", "DISCARD", "DEALLOCATE", "SET TRANSACTION", "COMMIT AND", "BEGIN READ ONLY,"} {
+	for _, source := range []string{"BEGIN READ", "SET", "SET x", "SET x =", "SET x = (1)", "SHOW", "DISCARD", "DEALLOCATE", "SET TRANSACTION", "COMMIT AND", "SET ROLE", "SET ROLE app", "SET SESSION AUTHORIZATION app", "BEGIN READ ONLY,"} {
 		if s, err := Parse(source, testDepth); err == nil {
 			t.Errorf("%s was parsed: %+v", source, s)
 		}
