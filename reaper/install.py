@@ -15,7 +15,7 @@ from chaisql.address import fits_socket
 from reaper.durations import positive_duration
 from reaper.replacing import replace
 from reaper.server_units import server_units
-from wsgi_chaisession.cli import EXIT_CODES, URL_SCHEMES, ConfigurationError, check_url, store_argument
+from wsgi_chaisession.cli import EXIT_CODES, ConfigurationError, is_url, store_argument
 
 SYSTEMD, CRON = "systemd", "cron"
 FOLDERS = {SYSTEMD: "/etc/systemd/system", CRON: "/etc/cron.d"}
@@ -66,13 +66,14 @@ def render(kind: str, store: str, *, user: str, interval: str) -> Iterator[tuple
     """Yield names and texts of the files."""
     if re.search(r"[\x00-\x1f\x7f]", store + user):
         raise ConfigurationError("control characters in the store or the user have no place in such a file")
-    is_url = store.startswith(URL_SCHEMES)
-    if is_url:
-        _check_url(store, user)
-    values = _values(kind, store if is_url else str(Path(store).absolute()), user, interval, is_url=is_url)
+    behind_url = is_url(store)
+    if behind_url:
+        _check_password(store, user)
+    place = store if behind_url else str(Path(store).absolute())
+    values = _values(kind, place, user, interval, behind_url=behind_url)
     if kind == SYSTEMD:
         values["hardening"] = _template(kind, "hardening.conf").substitute(values).rstrip()
-    if kind == SYSTEMD and not is_url:
+    if kind == SYSTEMD and not behind_url:
         folder = Path(store).resolve()  # as the server names it
         socket = {"socket_folder": str(folder).replace("%", "%%")} if fits_socket(folder) else {}
         yield from server_units({**values, **socket})
@@ -80,8 +81,7 @@ def render(kind: str, store: str, *, user: str, interval: str) -> Iterator[tuple
         yield name, re.sub(r"\n{3,}", "\n\n", _template(kind, name).substitute(values))
 
 
-def _check_url(store: str, user: str) -> None:
-    check_url(store)
+def _check_password(store: str, user: str) -> None:
     if conninfo_to_dict(store).get("password"):
         raise ConfigurationError(
             "the URL holds a password, which everybody here could read in the files and in the list of "
@@ -89,11 +89,11 @@ def _check_url(store: str, user: str) -> None:
         )
 
 
-def _values(kind: str, store: str, user: str, interval: str, *, is_url: bool) -> dict[str, str]:
+def _values(kind: str, store: str, user: str, interval: str, *, behind_url: bool) -> dict[str, str]:
     seconds = _interval(interval)
     quote = _for_systemd if kind == SYSTEMD else _for_cron
     return {
-        "store": "a database" if is_url else _path_for_systemd(store),
+        "store": "a database" if behind_url else _path_for_systemd(store),
         "store_argument": quote(store),
         "reaper": " ".join(map(quote, (sys.executable, "-m", "reaper"))),
         "chaisql": " ".join(map(quote, (sys.executable, "-m", "chaisql"))),
@@ -102,10 +102,10 @@ def _values(kind: str, store: str, user: str, interval: str, *, is_url: bool) ->
         "interval_seconds": f"{seconds:.0f}s",
         "schedule": _schedule(seconds) if kind == CRON else "",
         "after": "Wants=network-online.target\nAfter=network-online.target"
-        if is_url
+        if behind_url
         else "Wants=chaisqld.service\nAfter=chaisqld.service",
-        "families": "AF_UNIX AF_INET AF_INET6" if is_url else "AF_UNIX",
-        "writable": "" if is_url else _writable(Path(store)),
+        "families": "AF_UNIX AF_INET AF_INET6" if behind_url else "AF_UNIX",
+        "writable": "" if behind_url else _writable(Path(store)),
     }
 
 

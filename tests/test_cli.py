@@ -103,6 +103,15 @@ def test_a_foreign_directory_is_refused_and_left_as_it_is(tmp_path: Path) -> Non
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("command", ["stats", "create-schema"])
+def test_what_names_no_store_is_refused(command: str) -> None:
+    done = chaisession(command, "host=x password=secret")
+    assert done.returncode == 78
+    assert done.stderr.startswith(
+        "chaisession: keyword=value text is not supported: give a postgresql:// URL"
+    )
+
+
 @pytest.mark.parametrize("arguments", [[], ["stats"], ["purge", "db"], ["stats", "db", "--all"]])
 def test_wrong_usage_is_one_line_and_64(arguments: list[str]) -> None:
     done = chaisession(*arguments, CHAISESSION_STORE="")

@@ -11,7 +11,7 @@ from reaper.cli import main
 
 
 @pytest.mark.parametrize("command", ["run", "once"])
-@pytest.mark.parametrize("kind", ["missing", "file", "empty", "scheme"])
+@pytest.mark.parametrize("kind", ["missing", "file", "empty", "scheme", "keywords"])
 def test_what_cannot_be_a_store_is_refused_and_left_as_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, command: str
 ) -> None:
@@ -20,11 +20,11 @@ def test_what_cannot_be_a_store_is_refused_and_left_as_it_is(
         target.write_text("a file")
     if kind == "empty":
         target.mkdir()
-    name = "mysql://host/db" if kind == "scheme" else str(target)
+    name = {"scheme": "mysql://host/db", "keywords": "host=x dbname=y"}.get(kind, str(target))
     assert main([command, name]) == 78
     errors = capsys.readouterr().err
     assert errors.count("\n") == 1
-    assert name.partition("host")[0] in errors
+    assert "is not supported" in errors if kind in {"scheme", "keywords"} else name in errors
     assert not (target.is_dir() and list(target.iterdir()))
     assert target.exists() == (kind in {"file", "empty"})
 

@@ -47,9 +47,7 @@ class ChaiStore:
         if timeout <= 0:
             raise ValueError(f"timeout must be positive, not {timeout}")
         self.timeout = timeout
-        self._database = Database(
-            os.fspath(path_or_url), schema=statements.SCHEMA, max_connections=max_connections
-        )
+        self._database = Database(path_or_url, schema=statements.SCHEMA, max_connections=max_connections)
 
     def __repr__(self) -> str:
         return f"<ChaiStore {self._database}>"

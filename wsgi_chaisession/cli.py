@@ -10,11 +10,11 @@ import click
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+import chaisql
 from wsgi_chaisession.chai import ChaiStore
 from wsgi_chaisession.errors import SessionError, StoreError
 from wsgi_chaisession.store import ReaperStatus
 
-URL_SCHEMES = ("postgresql://", "postgres://")
 CHAI_DATA = "pebble"  # the folder in which Chai keeps its files
 REMEDY = "start the application, or run chaisession create-schema"
 TIMEOUT = 30.0  # seconds for one call; the first may have to start chaisqld and let it recover
@@ -63,26 +63,12 @@ def existing_store(target: str, *, timeout: float) -> ChaiStore:
 
 def check_target(target: str) -> None:
     """Refuse a store that cannot be one, before anything is started for it."""
-    if target.startswith(URL_SCHEMES):
-        check_url(target)
+    if is_url(target):
         return
-    if "://" in target:
-        raise ConfigurationError(
-            f"{target.partition('://')[0]}:// is not supported: give a directory or a postgresql:// URL"
-        )
     try:
         _check_directory(target)
     except OSError as error:
         raise ConfigurationError(f"{target} cannot be used: {error.strerror}") from error
-
-
-def check_url(url: str) -> None:
-    """Refuse a URL that libpq does not understand, without repeating any of it."""
-    try:
-        conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
-        reason = str(error).partition('"')[0].rstrip(" :")  # what libpq quotes may be the password
-        raise ConfigurationError(f"the postgresql:// URL cannot be understood: {reason}") from None
 
 
 def _check_directory(target: str) -> None:
@@ -93,6 +79,28 @@ def _check_directory(target: str) -> None:
         raise ConfigurationError(f"{target} is not a directory")
     if not (directory / CHAI_DATA).is_dir():
         raise ConfigurationError(f"{target} holds no Chai database: {REMEDY} {target}")
+
+
+def is_url(target: str) -> bool:
+    """Tell a store behind a URL from one in a directory; refuse what is neither."""
+    try:
+        kind = chaisql.target_kind(target)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    if kind is chaisql.TargetKind.MEMORY:
+        raise ConfigurationError(f"{target} is no store that anybody else could use: give a directory")
+    if kind is chaisql.TargetKind.URL:
+        _check_url(target)
+    return kind is chaisql.TargetKind.URL
+
+
+def _check_url(url: str) -> None:
+    """Refuse a URL that libpq does not understand, without repeating any of it."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        reason = str(error).partition('"')[0].rstrip(" :")  # what libpq quotes may be the password
+        raise ConfigurationError(f"the postgresql:// URL cannot be understood: {reason}") from None
 
 
 def exit_code(error: SessionError) -> Exit:
@@ -162,6 +170,7 @@ def stats(store: str) -> None:
 @store_argument
 def create_schema(store: str) -> None:
     """Create the database if it does not exist, and its tables. Harmless when all is there."""
+    is_url(store)  # refuses what is no store
     sessions = ChaiStore(store, timeout=TIMEOUT)
     try:
         sessions.create_schema()

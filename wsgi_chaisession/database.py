@@ -46,14 +46,20 @@ class Database:
         when a table is found missing; behind a URL only when asked for.
     """
 
-    def __init__(self, target: str, *, schema: Sequence[LiteralString], max_connections: int) -> None:
-        if not target:
-            raise ValueError("the store needs a directory or a postgresql:// URL, not an empty string")
+    def __init__(
+        self, target: str | os.PathLike[str], *, schema: Sequence[LiteralString], max_connections: int
+    ) -> None:
+        kind = chaisql.target_kind(target)
+        if kind is chaisql.TargetKind.MEMORY:
+            raise ValueError(
+                "each connection to :memory: has a database of its own: give the store a directory"
+            )
         if max_connections < 1:
             raise ValueError(f"max_connections must be positive, not {max_connections}")
-        self._is_url = target.startswith(("postgresql://", "postgres://"))
+        self._is_url = kind is chaisql.TargetKind.URL
+        place = os.fspath(target)
         # A program that changes its working directory later must not change the database.
-        self._target = target if self._is_url else os.path.abspath(target)  # noqa: PTH100 - no I/O
+        self._target = place if self._is_url else os.path.abspath(place)  # noqa: PTH100 - no I/O
         self._schema = schema
         self.pool = Pool(self._connect, limit=max_connections)
 

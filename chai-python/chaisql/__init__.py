@@ -43,6 +43,7 @@ from chaisql.connection import connect
 from chaisql.errors import ServerError
 from chaisql.locate import find_server
 from chaisql.server import Server
+from chaisql.target import TargetKind, target_kind
 from chaisql.version import VERSION
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "ProgrammingError",
     "Server",
     "ServerError",
+    "TargetKind",
     "Time",
     "TimeFromTicks",
     "Timestamp",
@@ -75,5 +77,6 @@ __all__ = [
     "connect",
     "find_server",
     "paramstyle",
+    "target_kind",
     "threadsafety",
 ]

@@ -12,9 +12,27 @@ from chaisql.directory import resolve
 from chaisql.exits import DAMAGED, NO_DIRECTORY, CommandError
 from chaisql.progress import Bar, Listener
 from chaisql.report import extent, problems, size, skipped
+from chaisql.target import MEMORY, TargetKind, target_kind
 
 Result = dict[str, Any]
-FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+class Folder(click.Path):
+    """A directory, and not what `chaisql.connect` would take for something else."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            kind = target_kind(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if kind is not TargetKind.DIRECTORY:
+            self.fail(
+                f"it must be a directory, not {MEMORY if kind is TargetKind.MEMORY else 'a URL'}", param, ctx
+            )
+        return super().convert(value, param, ctx)
+
+
+FOLDER = Folder(file_okay=False, path_type=Path)
 DIRECTORY = click.argument("directory", type=FOLDER)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON.")
 

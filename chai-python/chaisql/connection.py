@@ -7,11 +7,10 @@ from psycopg.conninfo import conninfo_to_dict
 
 from chaisql.dial import Connection, libpq_seconds
 from chaisql.directory import resolve
-from chaisql.discovery import MEMORY, connect_memory, find_or_start
+from chaisql.discovery import connect_memory, find_or_start
 from chaisql.launch import check_seconds
 from chaisql.opening import open_connection
-
-_URL_SCHEMES = ("postgresql://", "postgres://")
+from chaisql.target import TargetKind, target_kind
 
 
 def connect(
@@ -34,10 +33,10 @@ def connect(
     """
     check_seconds("start_timeout", start_timeout)
     check_seconds("idle_exit", idle_exit)
-    place = os.fspath(target)
-    if place.startswith(_URL_SCHEMES):
+    kind, place = target_kind(target), os.fspath(target)
+    if kind is TargetKind.URL:
         return _connect_url(place, start_timeout=start_timeout, options=options)
-    if place == MEMORY:
+    if kind is TargetKind.MEMORY:
         return connect_memory(start_timeout=start_timeout, options=options)
     return find_or_start(resolve(place), start_timeout=start_timeout, idle_exit=idle_exit, options=options)
 

@@ -19,8 +19,8 @@ from chaisql.directory import POLL_SECONDS, START_LOCK, prepare, start_lock
 from chaisql.errors import ServerError
 from chaisql.launch import Outcome, Start, command_line, start_detached
 from chaisql.probe import Presence, ask
+from chaisql.target import MEMORY
 
-MEMORY = ":memory:"
 # How long a private server outlives its connection, and waits for it before the next one is started.
 MEMORY_IDLE_SECONDS = 5.0
 NOT_A_DATABASE, HELD = 65, 75

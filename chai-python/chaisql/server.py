@@ -19,7 +19,7 @@ from chaisql.address import Address, choose_socket_dir, private_folder, publishe
 from chaisql.deadline import Deadline
 from chaisql.dial import Connection, dial, parameters
 from chaisql.directory import START_LOCK, prepare, resolve, start_lock
-from chaisql.discovery import MEMORY, check_start
+from chaisql.discovery import check_start
 from chaisql.errors import ServerError
 from chaisql.launch import (
     ENDING_SECONDS,
@@ -32,6 +32,7 @@ from chaisql.launch import (
     wait_ready,
 )
 from chaisql.probe import Presence, ask
+from chaisql.target import MEMORY, TargetKind, target_kind
 
 logger = logging.getLogger("chaisql")
 
@@ -57,8 +58,10 @@ class Server:
     ) -> None:
         check_seconds("idle_exit", idle_exit)
         check_seconds("start_timeout", start_timeout)
-        place = os.fspath(directory)
-        self.directory: Path | str = MEMORY if place == MEMORY else resolve(place)
+        kind = target_kind(directory)
+        if kind is TargetKind.URL:
+            raise ValueError("a server needs a directory of its own, not a URL")
+        self.directory: Path | str = MEMORY if kind is TargetKind.MEMORY else resolve(os.fspath(directory))
         self._idle_exit = idle_exit
         self._start_timeout = start_timeout
         self._options = ["--log-level", log_level]

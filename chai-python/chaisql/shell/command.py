@@ -9,19 +9,27 @@ from typing import TextIO
 import click
 
 from chaisql.connection import connect
-from chaisql.discovery import MEMORY
 from chaisql.exits import FAILED, INTERRUPTED, CommandError
 from chaisql.shell.interpreter import Interpreter, Leave
 from chaisql.shell.statements import split
 from chaisql.shell.table import printable
+from chaisql.target import MEMORY, TargetKind, target_kind
 
 # What the server takes, in bytes. What has no end yet is looked at anew with each line, so it must not grow.
 STATEMENT_LIMIT = 16 * 1024
 EXTRA = "pip install 'chai-python[shell]'"
 
 
+def _checked(context: click.Context, parameter: click.Parameter, target: str) -> str:
+    try:
+        target_kind(target)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from error
+    return target
+
+
 @click.command(short_help="An SQL shell.")
-@click.argument("target", default=MEMORY)
+@click.argument("target", default=MEMORY, callback=_checked)
 @click.option("-c", "--command", "commands", multiple=True, metavar="SQL", help="Run this and leave.")
 @click.option(
     "-f", "--file", type=click.File(encoding="utf-8"), metavar="FILE", help="Run what it holds and leave."
@@ -62,9 +70,10 @@ def _converse(interpreter: Interpreter, target: str) -> None:
     info = interpreter.connection.info
     version = printable(info.parameter_status("server_version") or "a server")
     click.echo(f"Connected to {version}. \\help helps, \\q leaves.")
-    if target == MEMORY:
+    kind = target_kind(target)
+    if kind is TargetKind.MEMORY:
         click.echo("The database is in memory: it is gone when you leave.")
-    name = info.dbname if "://" in target or target == MEMORY else Path(target).absolute().name
+    name = Path(target).absolute().name if kind is TargetKind.DIRECTORY else info.dbname
     converse(interpreter, name=name, history=history_file())
 
 
