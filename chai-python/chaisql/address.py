@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chaisql.errors import ServerError
+from chaisql.errors import AccessError
 
 PORT = 5432
 SOCKET = f".s.PGSQL.{PORT}"
@@ -91,7 +91,7 @@ def private_folder() -> Path:
         # 17 bytes: the slash and 16 characters of the hash
         if fits_socket(folder / ("x" * 16)) and folder.parent.is_dir() and os.access(folder.parent, os.W_OK):
             return _make_private(folder)
-    raise ServerError(
+    raise AccessError(
         f"no folder for the server's socket: {SOCKET} must fit into {SOCKET_PATH_BYTES} bytes with its path; "
         "use a shorter database path or set TMPDIR to a shorter one",
         path=str(folder),
@@ -103,7 +103,7 @@ def _make_private(folder: Path) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     state = folder.lstat()
     if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o077:
-        raise ServerError(
+        raise AccessError(
             f"{folder} must be a folder of this user that nobody else can enter: remove it",
             path=str(folder),
             permanent=True,

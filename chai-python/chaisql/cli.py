@@ -11,7 +11,7 @@ import psycopg
 from chaisql.address import STATE_FILE, Address, choose_socket_dir, published_address
 from chaisql.cli_maintenance import COMMANDS, DIRECTORY, existing
 from chaisql.directory import prepare, resolve
-from chaisql.exits import FAILED, INTERRUPTED, NOT_RUNNING, TRY_LATER, USAGE, CommandError
+from chaisql.exits import MEANINGS, CommandError, Exit, exit_of
 from chaisql.launch import command_line
 from chaisql.locate import find_server
 from chaisql.probe import Answer, Presence, ask
@@ -27,28 +27,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return cli.main(argv, prog_name="chaisql", standalone_mode=False) or 0
     except click.UsageError as error:
-        return _complain(error.format_message(), USAGE)
+        program = error.ctx.command_path if error.ctx else "chaisql"
+        return _complain(f"{error.format_message().rstrip('.')} (see {program} --help)", Exit.USAGE)
     except click.Abort:
-        return _complain("interrupted", INTERRUPTED)
-    except CommandError as error:
-        return _complain(error.message, error.code)
-    except (OSError, psycopg.Error) as error:
-        return _complain(str(error), FAILED)
+        return _complain("interrupted", Exit.INTERRUPTED)
+    except (CommandError, OSError, psycopg.Error) as error:
+        return _complain(str(error), exit_of(error))
 
 
-def _complain(message: str, code: int) -> int:
-    click.echo(f"chaisql: {message}", err=True)
+def _complain(message: str, code: Exit) -> int:
+    click.echo(f"chaisql: {' '.join(message.splitlines())}", err=True)
     return code
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    help="Look after a Chai database directory and its server.\n\n\b\nExit codes:\n"
+    + "\n".join(f"  {code:<4}{meaning}" for code, meaning in MEANINGS.items()),
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 def cli() -> None:
-    """Look after a Chai database directory and its server.
-
-    Exit codes: 0 done, 3 no server runs, 64 wrong usage, 65 not a chaisqld database or damaged, 66 no such
-    directory, 70 failed, 73 a directory cannot be made, read or written, 75 held by another process or not
-    done in time: try later, 130 interrupted.
-    """
+    pass
 
 
 for command in (*COMMANDS, shell):
@@ -108,7 +107,7 @@ def stop(directory: Path, timeout: float) -> int:
         return _absent(directory)
     pid = _own_server(address, answer)
     if not end(pid, timeout=timeout):
-        return _complain(f"chaisqld {pid} still runs after {timeout:g} s", TRY_LATER)
+        return _complain(f"chaisqld {pid} still runs after {timeout:g} s", Exit.TRY_LATER)
     click.echo(f"stopped chaisqld {pid}")
     return 0
 
@@ -145,4 +144,4 @@ def _own_server(address: Address, answer: Answer) -> int:
 
 def _absent(directory: Path) -> int:
     click.echo(f"no server runs for {directory}")
-    return NOT_RUNNING
+    return Exit.NOT_RUNNING

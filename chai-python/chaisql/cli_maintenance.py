@@ -9,7 +9,7 @@ import click
 
 from chaisql import maintenance
 from chaisql.directory import resolve
-from chaisql.exits import DAMAGED, NO_DIRECTORY, CommandError
+from chaisql.exits import CommandError, Exit
 from chaisql.progress import Bar, Listener
 from chaisql.report import extent, problems, size, skipped
 from chaisql.target import MEMORY, TargetKind, target_kind
@@ -41,7 +41,7 @@ def existing(directory: Path) -> Path:
     """The one name of a directory that must be there."""
     place = resolve(str(directory))
     if not place.is_dir():
-        raise CommandError(f"there is no directory {place}", NO_DIRECTORY)
+        raise CommandError(f"there is no directory {place}", Exit.NO_DIRECTORY)
     return place
 
 
@@ -165,6 +165,6 @@ def _verdict(directory: Path, report: Result) -> int:
         raise CommandError(
             f"{directory} is damaged, problems: {len(found)}; "
             "`check --repair` mends what is wrong in indexes, a backup the rest",
-            DAMAGED,
+            Exit.DAMAGED,
         )
     return 0

@@ -8,7 +8,7 @@ import psycopg
 
 from chaisql.address import PORT, Address
 from chaisql.environment import connection_defaults
-from chaisql.errors import ServerError
+from chaisql.errors import AccessError, ServerError
 from chaisql.opening import open_connection
 from chaisql.probe import Presence, ask
 from chaisql.version import VERSION
@@ -67,7 +67,7 @@ def _look(address: Address) -> Presence:
     try:
         return ask(address).presence
     except PermissionError as error:
-        raise ServerError(
+        raise AccessError(
             f"the server at {address.socket} belongs to another user",
             path=str(address.socket_dir),
             permanent=True,

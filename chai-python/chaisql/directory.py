@@ -8,7 +8,7 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-from chaisql.errors import ServerError
+from chaisql.errors import AccessError
 
 START_LOCK = "start.lock"
 # flock() takes no deadline. Whoever waits here also looks at the socket, so a long wait is rare.
@@ -36,7 +36,7 @@ def prepare(directory: Path) -> None:
 
 def _refuse_file(directory: Path) -> None:
     if not directory.is_dir():
-        raise ServerError(
+        raise AccessError(
             f"{directory} is not a directory: name the directory that holds the database",
             path=str(directory),
             permanent=True,
@@ -45,7 +45,7 @@ def _refuse_file(directory: Path) -> None:
 
 def _refuse_orphan(directory: Path) -> None:
     if not directory.parent.is_dir():
-        raise ServerError(
+        raise AccessError(
             f"cannot create {directory}: there is no directory {directory.parent}; create it first",
             path=str(directory),
             permanent=True,
@@ -81,7 +81,7 @@ def _explained(directory: Path, failed: str) -> Generator[None, None, None]:
     try:
         yield
     except OSError as error:
-        raise ServerError(
+        raise AccessError(
             f"{failed} {directory}: {error.strerror}; the database directory must belong to this user "
             "and be on a disk that can be written",
             path=str(directory),

@@ -17,23 +17,24 @@ from chaisql.deadline import Deadline
 from chaisql.dial import Connection, dial
 from chaisql.directory import POLL_SECONDS, START_LOCK, prepare, start_lock
 from chaisql.errors import ServerError
+from chaisql.exits import Exit
 from chaisql.launch import Outcome, Start, command_line, start_detached
 from chaisql.probe import Presence, ask
 from chaisql.target import MEMORY
 
 # How long a private server outlives its connection, and waits for it before the next one is started.
 MEMORY_IDLE_SECONDS = 5.0
-NOT_A_DATABASE, HELD = 65, 75
-MEANINGS = {
-    64: "it does not understand its command line: is CHAISQL_SERVER of another version?",
-    NOT_A_DATABASE: "the directory is not a chaisqld database, or it is damaged",
-    70: "an internal failure or an unrecoverable error of the disk",
-    73: "the directory cannot be created, read or written",
-    HELD: "another program holds the directory: end it, or let it serve the directory",
+# What to make of a server that ended before it was ready; 126 and 127 are the shell's.
+MEANINGS: dict[int, str] = {
+    Exit.USAGE: "it does not understand its command line: is CHAISQL_SERVER of another version?",
+    Exit.DAMAGED: "the directory is not a chaisqld database, or it is damaged",
+    Exit.FAILED: "an internal failure or an unrecoverable error of the disk",
+    Exit.NO_ACCESS: "the directory cannot be created, read or written",
+    Exit.TRY_LATER: "another program holds the directory: end it, or let it serve the directory",
     126: "it cannot be executed",
     127: "it is not there",
 }
-PERMANENT = {64, NOT_A_DATABASE, 73, 126, 127}
+PERMANENT = {Exit.USAGE, Exit.DAMAGED, Exit.NO_ACCESS, 126, 127}
 
 
 def find_or_start(
@@ -115,9 +116,12 @@ def _start(directory: Path, deadline: Deadline, *, idle_exit: float | None) -> N
     if start.outcome is Outcome.ELSEWHERE:
         return
     log_tail = logfile.tail(directory, written)
-    if start.exit_code == NOT_A_DATABASE and not written:
+    if start.exit_code == Exit.DAMAGED and not written:
         _take_back(directory)
-    if start.exit_code == HELD and ask(published_address(directory)).presence is not Presence.ABSENT:
+    if (
+        start.exit_code == Exit.TRY_LATER
+        and ask(published_address(directory)).presence is not Presence.ABSENT
+    ):
         return
     check_start(start, directory, deadline, log_tail=log_tail)
 

@@ -34,3 +34,7 @@ class ServerError(psycopg.OperationalError):
         if not self.log_tail:
             return message
         return f"{message}; the server's last lines:\n{self.log_tail}"
+
+
+class AccessError(ServerError):
+    """A directory, or what belongs into it, cannot be made, read or written by this user."""

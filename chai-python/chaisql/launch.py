@@ -2,6 +2,7 @@
 
 import contextlib
 import enum
+import errno
 import os
 import selectors
 import subprocess
@@ -163,7 +164,11 @@ def _popen(
             start_new_session=True,
         )
     except OSError as error:
-        raise ServerError(f"cannot run {argv[0]}: {error.strerror}", path=argv[0]) from error
+        raise ServerError(
+            f"cannot run {argv[0]}: {error.strerror}",
+            path=argv[0],
+            permanent=error.errno in {errno.EACCES, errno.ENOENT, errno.ENOEXEC},
+        ) from error
 
 
 def _exit_code(shell: "subprocess.Popen[bytes]") -> int | None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from chaisql.errors import ServerError
+from chaisql.errors import AccessError
 
 NAME = "chaisqld.log"
 KEEP_BYTES = 1024 * 1024
@@ -32,7 +32,7 @@ def _open(path: Path) -> BinaryIO:
     try:
         return os.fdopen(os.open(path, flags, 0o600), "ab", buffering=0)
     except OSError as error:
-        raise ServerError(f"cannot write the log {path}: {error.strerror}", path=str(path)) from error
+        raise AccessError(f"cannot write the log {path}: {error.strerror}", path=str(path)) from error
 
 
 def tail(directory: Path, start: int = 0) -> str:

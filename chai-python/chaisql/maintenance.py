@@ -9,7 +9,7 @@ from chaisql import offline, online
 from chaisql.address import published_address
 from chaisql.dial import Connection, dial
 from chaisql.directory import START_LOCK, start_lock
-from chaisql.exits import DAMAGED, TRY_LATER, CommandError
+from chaisql.exits import CommandError, Exit
 from chaisql.probe import Presence, ask
 from chaisql.progress import Listener
 
@@ -45,7 +45,7 @@ def repair(directory: Path, *, progress: Listener) -> dict[str, Any]:
     if answer.presence is not Presence.ABSENT:
         raise CommandError(
             f"process {answer.pid} serves {directory}: stop it first, with `python -m chaisql stop`",
-            TRY_LATER,
+            Exit.TRY_LATER,
         )
     with _no_starts(directory):
         return _result(offline.run(["check", "--repair", "--dir", str(directory), *TELL], progress=progress))
@@ -82,16 +82,17 @@ def _online_or_not(
     arguments: Sequence[str],
     progress: Listener,
 ) -> dict[str, Any]:
-    for attempt in range(1, _ATTEMPTS + 1):
+    attempts = 0
+    while True:
+        attempts += 1
         connection = dial(published_address(directory), timeout=DIAL_SECONDS, options={"autocommit": True})
         if connection is not None:
             with connection:
                 return serve(connection)
         with _no_starts(directory):
             finished = offline.run([*arguments, *TELL], progress=progress)
-        if finished.code != TRY_LATER or attempt == _ATTEMPTS:
+        if finished.code is not Exit.TRY_LATER or attempts == _ATTEMPTS:
             return _result(finished)
-    raise AssertionError  # the loop returns
 
 
 @contextlib.contextmanager
@@ -108,6 +109,6 @@ def _no_starts(directory: Path) -> Generator[None, None, None]:
 
 def _result(finished: offline.Finished) -> dict[str, Any]:
     """The child's report; that a database is damaged is one, too."""
-    if finished.result is not None and finished.code in {0, DAMAGED}:
+    if finished.result is not None and finished.code in {Exit.DONE, Exit.DAMAGED}:
         return finished.result
     raise CommandError(finished.message, finished.code)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from chaisql.exits import FAILED, CommandError
+from chaisql.exits import CommandError, Exit, of_child
 from chaisql.locate import find_server
 from chaisql.progress import Listener, read_event
 
@@ -19,7 +19,7 @@ ENDING_SECONDS = 15.0
 class Finished:
     """How it went: *result* is the child's report, *message* its complaint in one line."""
 
-    code: int
+    code: Exit
     result: dict[str, Any] | None
     message: str
 
@@ -38,7 +38,7 @@ def run(arguments: Sequence[str], *, progress: Listener) -> Finished:
             result = _follow(process, progress)
         complaints.seek(0)
         return Finished(
-            code=_code(process.returncode), result=result, message=_message(complaints, process.returncode)
+            code=of_child(process.returncode), result=result, message=_message(complaints, process.returncode)
         )
 
 
@@ -71,11 +71,6 @@ def _end(process: "subprocess.Popen[str]") -> None:
         process.wait(ENDING_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
-
-
-def _code(returncode: int) -> int:
-    """The child's exit code; those that no program of ours chooses are failures."""
-    return returncode if returncode == 0 or 64 <= returncode <= 78 else FAILED
 
 
 def _message(complaints: IO[str], returncode: int) -> str:

@@ -8,21 +8,21 @@ import psycopg
 from psycopg import sql
 
 from chaisql.dial import Connection
-from chaisql.exits import DAMAGED, FAILED, NO_ACCESS, TRY_LATER, USAGE, CommandError
+from chaisql.exits import CommandError, Exit
 from chaisql.progress import Listener, read_event
 
 CHECK = sql.SQL("SELECT chaisqld_check()")
 BACKUP = sql.SQL("SELECT chaisqld_backup(%s)")
 _CODES = {
-    "22023": USAGE,  # a path that cannot be a backup's
-    "42501": NO_ACCESS,  # not the server's user
-    "53100": NO_ACCESS,  # disk full
-    "55006": TRY_LATER,  # another backup to that place
-    "57P01": TRY_LATER,  # the server was told to end
-    "58030": NO_ACCESS,  # I/O error
-    "58P01": NO_ACCESS,  # no such directory
-    "58P02": NO_ACCESS,  # something is there already
-    "XX001": DAMAGED,
+    "22023": Exit.USAGE,  # a path that cannot be a backup's
+    "42501": Exit.NO_ACCESS,  # not the server's user
+    "53100": Exit.NO_ACCESS,  # disk full
+    "55006": Exit.TRY_LATER,  # another backup to that place
+    "57P01": Exit.TRY_LATER,  # the server was told to end
+    "58030": Exit.NO_ACCESS,  # I/O error
+    "58P01": Exit.NO_ACCESS,  # no such directory
+    "58P02": Exit.NO_ACCESS,  # something is there already
+    "XX001": Exit.DAMAGED,
 }
 
 
@@ -66,6 +66,6 @@ def _ask(
 
 def _explained(error: psycopg.Error) -> CommandError:
     if error.sqlstate is None:
-        return CommandError("the connection to the server was lost; run the command again", TRY_LATER)
+        return CommandError("the connection to the server was lost; run the command again", Exit.TRY_LATER)
     parts = [error.diag.message_primary, error.diag.message_hint]
-    return CommandError("; ".join(part for part in parts if part), _CODES.get(error.sqlstate, FAILED))
+    return CommandError("; ".join(part for part in parts if part), _CODES.get(error.sqlstate, Exit.FAILED))

@@ -113,7 +113,10 @@ def test_a_stranger_at_the_socket_is_not_stopped(
         (["stop", "x", "--timeout", "0"], 64, "--timeout"),
         (["serve", "x", "--log-level", "loud"], 64, "--log-level"),
         (["status", "/nonexistent/data"], 66, "there is no directory /nonexistent/data"),
-        (["serve", "/nonexistent/data"], 70, "there is no directory /nonexistent; create it first"),
+        (["serve", "/nonexistent/data"], 73, "there is no directory /nonexistent; create it first"),
+        (["shell", "/nonexistent/data"], 73, "there is no directory /nonexistent; create it first"),
+        (["shell", "/nonexistent/data", "-f", os.devnull], 73, "there is no directory /nonexistent"),
+        (["shell", str(Path(__file__).parent)], 65, "not a chaisqld database"),
         (["status", __file__], 64, "is a file"),
     ],
 )

@@ -13,6 +13,7 @@ import pytest
 
 import chaisql
 from chaisql import cli, maintenance
+from chaisql.exits import Exit
 from chaisql.offline import Finished
 
 Script = Callable[[str], Path]
@@ -121,7 +122,7 @@ def test_damage_is_told(
 ) -> None:
     problem = {"kind": "missing", "count": 2, "rows": ["0a", "1b"]}
     table = {"name": "notes", "rows": 9, "indexes": [{"name": "i", "entries": 7, "problems": [problem]}]}
-    damaged = Finished(code=65, result={"tables": [table]}, message="damaged")
+    damaged = Finished(code=Exit.DAMAGED, result={"tables": [table]}, message="damaged")
     monkeypatch.setattr("chaisql.offline.run", lambda *_, **__: damaged)
     assert cli.main(["check", str(unserved)]) == 65
     out, err = capsys.readouterr()
@@ -143,7 +144,7 @@ def test_an_adoption_is_told(
 
     def adopted(arguments: list[str], **_: object) -> Finished:
         commands.append(arguments)
-        return Finished(code=0, result=result, message="")
+        return Finished(code=Exit.DONE, result=result, message="")
 
     monkeypatch.setattr("chaisql.offline.run", adopted)
     assert said(capsys, "adopt", unserved, "--no-backup", "--allow-unsupported").splitlines() == [
@@ -161,7 +162,11 @@ def test_an_adoption_is_told(
     [
         ("check", 64, "DIRECTORY"),
         ("check {none}", 66, "there is no directory"),
-        ("check {full}", 65, "not a chaisqld database"),
+        ("check {full}", 65, "name the directory of a database"),
+        ("check --repair {full}", 65, "name the directory of a database"),
+        ("backup {full} {none}", 65, "name the directory of a database"),
+        ("restore {full} {none}", 65, "name the directory of a database"),
+        ("init {full}", 65, "use a new or empty directory"),
         ("adopt {full}", 65, "nothing to adopt"),
         ("backup {data}", 64, "DESTINATION"),
         ("backup {data} {full}", 73, "not empty"),
@@ -214,7 +219,7 @@ def test_clients_wait_while_a_directory_is_looked_after(
 def test_a_server_that_comes_meanwhile_is_asked(unserved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def held(*_: object, **__: object) -> Finished:
         server.start()
-        return Finished(code=75, result=None, message="another process holds it")
+        return Finished(code=Exit.TRY_LATER, result=None, message="another process holds it")
 
     (unserved / "start.lock").unlink()  # as if no client had been here, whom the lock would keep waiting
     server = chaisql.Server(unserved)

@@ -254,9 +254,10 @@ def test_what_is_no_text(tmp_path: Path, piped: Pipe) -> None:
 
 
 def test_mistakes_are_one_line(piped: Pipe) -> None:
-    out, err = piped("SELECT 1;", "/nonexistent/data", code=70)
-    assert (out, err.count("\n")) == ("", 1)
-    assert "there is no directory /nonexistent; create it first" in err
+    for text in ("SELECT 1;", ""):
+        out, err = piped(text, "/nonexistent/data", code=73)
+        assert (out, err.count("\n")) == ("", 1)
+        assert "there is no directory /nonexistent; create it first" in err
     longest = "SELECT\n" + "\n" * (16 * 1024 - 10) + "1;"
     assert "(1 row)" in piped(longest)[0]
     assert piped("x\n" * 8193, code=70)[1] == "chaisql: a statement has more than 16 KiB\n"

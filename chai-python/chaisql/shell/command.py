@@ -9,7 +9,7 @@ from typing import TextIO
 import click
 
 from chaisql.connection import connect
-from chaisql.exits import FAILED, INTERRUPTED, CommandError
+from chaisql.exits import CommandError, Exit
 from chaisql.shell.interpreter import Interpreter, Leave
 from chaisql.shell.statements import split
 from chaisql.shell.table import printable
@@ -48,6 +48,7 @@ def shell(target: str, *, commands: tuple[str, ...], file: TextIO | None, timing
     )
     interpreter.timing = timing
     try:
+        interpreter.open()
         if commands:
             return _run_all(interpreter, (part for text in commands for part in (text, "\n;\n")))
         if file is not None or not sys.stdin.isatty():
@@ -99,11 +100,11 @@ def _run_all(interpreter: Interpreter, lines: Iterable[str]) -> int:
                 statements, rest = split(rest + line)
                 done = all(map(interpreter.execute, statements))
             if not done:
-                return FAILED
+                return Exit.FAILED
             if len(rest) > STATEMENT_LIMIT:
                 raise CommandError(f"a statement has more than {STATEMENT_LIMIT // 1024} KiB")
-        return 0 if not rest or interpreter.execute(rest) else FAILED
+        return 0 if not rest or interpreter.execute(rest) else Exit.FAILED
     except Leave:
         return 0
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return Exit.INTERRUPTED

@@ -42,6 +42,10 @@ class Interpreter:
         self._err = err
         self.timing = False
 
+    def open(self) -> None:
+        """Connect, and raise what is in the way: later it would be one statement's failure."""
+        _ = self.connection
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()

@@ -220,7 +220,7 @@ func (d *directory) inspectCreating(mustExist bool) (err error) {
 		// The write of the state file itself was cut short, so nothing came after it.
 		d.state, err = stateNew, nil
 		if _, statErr := os.Stat(filepath.Join(d.path, pebbleName)); statErr == nil {
-			return d.foreign(pebbleName)
+			return d.foreign(pebbleName, mustExist)
 		}
 	}
 	return d.mayCreate(mustExist)
@@ -230,7 +230,7 @@ func (d *directory) inspectNew(entries []os.DirEntry, mustExist bool) error {
 	d.state = stateNew
 	for _, e := range entries {
 		if name := e.Name(); !mayStand(name) {
-			return d.foreign(name)
+			return d.foreign(name, mustExist)
 		}
 	}
 	return d.mayCreate(mustExist)
@@ -242,13 +242,17 @@ func mayStand(name string) bool {
 	return name == "start.lock" || strings.HasPrefix(name, "chaisqld.") || strings.HasPrefix(name, ".s.PGSQL.")
 }
 
-func (d *directory) foreign(name string) error {
+func (d *directory) foreign(name string, mustExist bool) error {
 	if name == pebbleName {
 		return fmt.Errorf("%w: %s holds a Pebble database without the marker %s, so chaisqld did not make it; nothing was changed; use another directory, or run chaisqld adopt if Chai made it",
 			ErrNotADatabase, d.path, markerName)
 	}
-	return fmt.Errorf("%w: %s is not empty (it holds %q, for one) and has no marker %s; nothing was changed; use a new or empty directory",
-		ErrNotADatabase, d.path, name, markerName)
+	remedy := "use a new or empty directory"
+	if mustExist {
+		remedy = "name the directory of a database"
+	}
+	return fmt.Errorf("%w: %s is not empty (it holds %q, for one) and has no marker %s; nothing was changed; %s",
+		ErrNotADatabase, d.path, name, markerName, remedy)
 }
 
 func (d *directory) mayCreate(mustExist bool) error {
