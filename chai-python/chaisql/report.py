@@ -5,20 +5,11 @@ from typing import Any
 
 Report = dict[str, Any]
 
-_PROBLEMS = {
-    "missing": "rows are missing in the index",
-    "stray": "index entries have no row",
-    "unsorted": "keys are out of order",
-    "unreadable": "stored rows or parts of files cannot be read",
-    "mismatch": "rows are stored under another key than their own",
-    "duplicate": "values stand more than once in a unique index",
-}
-
 
 def problems(report: Report) -> list[str]:
     """What is wrong, a line each; nothing when all is well."""
     return [
-        f"{place}: {_problem(problem)}"
+        f"{place}: {problem['text']}"
         for place, part in _parts(report)
         for problem in part.get("problems") or []
     ]
@@ -57,13 +48,6 @@ def _parts(report: Report) -> Iterator[tuple[str, Report]]:
         yield f"table {table['name']}", table
         for index in table.get("indexes") or []:
             yield f"table {table['name']}, index {index['name']}", index
-
-
-def _problem(problem: Report) -> str:
-    text = f"{problem['count']} {_PROBLEMS.get(problem['kind'], problem['kind'])}"
-    if rows := problem.get("rows"):
-        text += f" (the first, by hash of the key: {' '.join(rows)})"
-    return text + (f": {problem['detail']}" if problem.get("detail") else "")
 
 
 def _count(number: int, one: str, many: str = "") -> str:

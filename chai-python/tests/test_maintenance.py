@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -117,19 +118,46 @@ def test_a_statement_timeout_does_not_end_a_check(served: Connection) -> None:
     assert '"rows":10000' in str(row)
 
 
-def test_damage_is_told(
-    unserved: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    problem = {"kind": "missing", "count": 2, "rows": ["0a", "1b"]}
-    table = {"name": "notes", "rows": 9, "indexes": [{"name": "i", "entries": 7, "problems": [problem]}]}
-    damaged = Finished(code=Exit.DAMAGED, result={"tables": [table]}, message="damaged")
-    monkeypatch.setattr("chaisql.offline.run", lambda *_, **__: damaged)
-    assert cli.main(["check", str(unserved)]) == 65
+def test_damage_is_told(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the server's words; only what is in the table, which has most of the file, is turned."""
+    rows = [(i, os.urandom(50).hex()) for i in range(1000)]
+    with chaisql.Server(directory) as server, server.connect(autocommit=True) as connection:
+        connection.execute("CREATE TABLE notes (id BIGINT PRIMARY KEY, body TEXT NOT NULL)")
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO notes VALUES (%s, %s)", rows)
+    with chaisql.Server(directory):  # moves them from the log to a table file
+        pass
+    table = max((directory / "pebble").glob("*.sst"), key=lambda path: path.stat().st_size)
+    content = bytearray(table.read_bytes())
+    content[len(content) // 2] ^= 1
+    table.write_bytes(content)
+    assert cli.main(["check", str(directory)]) == 65
     out, err = capsys.readouterr()
-    line = "table notes, index i: 2 rows are missing in the index (the first, by hash of the key: 0a 1b)"
-    assert out == f"{line}\nchecked {unserved}: 1 table, 9 rows, 1 index: damaged\n"
-    assert err.startswith(f"chaisql: {unserved} is damaged, problems: 1; ")
+    problem, verdict = out.splitlines()
+    assert re.fullmatch(
+        r"table notes: 1 stored rows or parts of files cannot be read: .*checksum mismatch.*", problem
+    )
+    assert re.fullmatch(rf"checked {directory}: 1 table, \d+ rows, 0 indexes: damaged", verdict)
+    assert err.startswith(f"chaisql: {directory} is damaged, problems: 1; ")
     assert err.count("\n") == 1
+    with chaisql.Server(directory):
+        assert cli.main(["check", str(directory)]) == 65
+    assert capsys.readouterr() == (out, err)
+
+
+def test_a_damaged_catalogue_is_told_in_one_line(unserved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with chaisql.Server(unserved):
+        pass
+    (table,) = (unserved / "pebble").glob("*.sst")  # so small that all is in one block
+    content = bytearray(table.read_bytes())
+    content[len(content) // 2] ^= 1
+    table.write_bytes(content)
+    for command in (["check"], ["check", "--repair"], ["shell"]):
+        assert cli.main([*command, str(unserved)]) == 65
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert "the database is damaged" in err
+        assert "checksum mismatch" in err
 
 
 def test_an_adoption_is_told(
@@ -138,7 +166,7 @@ def test_an_adoption_is_told(
     done = said(capsys, "adopt", unserved)
     assert done == f"{unserved} is a chaisqld database already\n"
     left = {"tables": [{"name": "t", "rows": 1, "indexes": [{"name": "i", "entries": 1}]}]}
-    found = {"tables": [{"name": "t", "rows": 1, "problems": [{"kind": "stray", "count": 1, "detail": "x"}]}]}
+    found = {"tables": [{"name": "t", "rows": 1, "problems": [{"text": "1 entry is stray"}]}]}
     result = {"already": False, "backup": "/b", "unsupported": ["table s"], "found": found, "left": left}
     commands: list[list[str]] = []
 
@@ -149,7 +177,7 @@ def test_an_adoption_is_told(
     monkeypatch.setattr("chaisql.offline.run", adopted)
     assert said(capsys, "adopt", unserved, "--no-backup", "--allow-unsupported").splitlines() == [
         "not served: table s",
-        "repaired: table t: 1 index entries have no row: x",
+        "repaired: table t: 1 entry is stray",
         f"adopted {unserved}: 1 table, 1 row, 1 index",
         "the data as it was: /b",
     ]

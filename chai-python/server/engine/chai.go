@@ -50,7 +50,11 @@ func openError(path string, wait time.Duration, err error) error {
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("%w: %w; check permissions and free space", ErrCannotOpen, err)
 	}
-	return fmt.Errorf("%w: %w: %s: %w; restore a backup into a new directory", ErrCannotOpen, ErrDamaged, path, err)
+	return damagedError(path, err)
+}
+
+func damagedError(path string, err error) error {
+	return fmt.Errorf("%w: %w: %s: %s; restore a backup into a new directory", ErrCannotOpen, ErrDamaged, path, firstLine(err))
 }
 
 // closeChai closes the database, which waits for ever for a connection that

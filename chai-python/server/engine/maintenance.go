@@ -41,7 +41,11 @@ func CheckDirectory(ctx context.Context, o Options, progress Progress) (report *
 	if err := verifyFileList(ctx, d.path, progress); err != nil {
 		return nil, err
 	}
-	return checkLocked(ctx, d.path, &o, progress)
+	report, err = checkLocked(ctx, d.path, &o, progress)
+	if pebble.IsCorruptionError(err) { // where Chai keeps its catalogue: without that there is nothing to compare
+		err = damagedError(d.path, err)
+	}
+	return report, err
 }
 
 // checkLocked reads without writing, unless a transaction that was cut short

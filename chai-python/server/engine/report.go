@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 )
@@ -92,6 +93,15 @@ var problemTexts = map[string]string{
 	ProblemUnreadable: "%d stored rows or parts of files cannot be read",
 	ProblemMismatch:   "%d rows are stored under another key than their own",
 	ProblemDuplicate:  "%d values stand more than once in a unique index",
+}
+
+// MarshalJSON adds what String says, so that whoever reads the report need not word it again.
+func (p *Problem) MarshalJSON() ([]byte, error) {
+	type fields Problem
+	return json.Marshal(struct {
+		*fields
+		Text string `json:"text"`
+	}{(*fields)(p), p.String()})
 }
 
 // String says it in one line, without data.
