@@ -1,11 +1,12 @@
 """The SQL shell: what it reads, runs and prints."""
 
 import io
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -15,8 +16,9 @@ import pytest
 import chaisql
 from chaisql import cli
 from chaisql.shell.command import history_file
-from chaisql.shell.interpreter import Interpreter, Leave
-from chaisql.shell.statements import split
+from chaisql.shell.commands import Leave, run_command
+from chaisql.shell.interpreter import Interpreter
+from chaisql.shell.statements import open_part, split
 from chaisql.shell.table import draw
 
 SHELL = [sys.executable, "-m", "chaisql", "shell"]
@@ -48,6 +50,10 @@ SHELL = [sys.executable, "-m", "chaisql", "shell"]
         ("SELECT $x$;", [], "SELECT $x$;"),
         ("SELECT a$b$; SELECT $1;", ["SELECT a$b$", "SELECT $1"], ""),
         ("SELECT 4-1/2;", ["SELECT 4-1/2"], ""),
+        ("SELECT (1;2); x;", ["SELECT (1;2)", "x"], ""),
+        ("SELECT (1;", [], "SELECT (1;"),
+        ("SELECT 1); x;", ["SELECT 1)", "x"], ""),
+        ("SELECT 'it''", [], "SELECT 'it''"),
     ],
 )
 def test_statements_end_where_they_end(text: str, statements: list[str], rest: str) -> None:
@@ -58,6 +64,27 @@ def test_statements_end_where_they_end(text: str, statements: list[str], rest: s
         found += complete
     assert found == statements
     assert kept.strip() == rest.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("SELECT", "-"),
+        ("SELECT 1; SELECT", "-"),
+        ("SELECT 'a''", "'"),
+        ("SELECT 'a'", "-"),
+        (r"SELECT E'\'", "'"),
+        ('SELECT ("', '"'),
+        ("SELECT (1, (2)", "("),
+        ("SELECT (1)", "-"),
+        ("SELECT (1)); SELECT (", "("),
+        ("SELECT /* (", "*"),
+        ("SELECT $x$ ' $$", "$"),
+        ("SELECT -- (", "-"),
+    ],
+)
+def test_what_is_left_open(text: str, sign: str) -> None:
+    assert open_part(text) == sign
 
 
 def test_columns_line_up() -> None:
@@ -85,6 +112,14 @@ class Spoken:
             stream.seek(0)
             stream.truncate()
         return lines
+
+    def command(self, line: str) -> list[str]:
+        assert run_command(self.shell, line)
+        return self.said()
+
+    def refuses(self, line: str) -> list[str]:
+        assert not run_command(self.shell, line)
+        return self.said()
 
     def run(self, *statements: str) -> list[str]:
         assert all(map(self.shell.execute, statements))
@@ -141,15 +176,21 @@ def test_errors_show_the_place_and_the_way_out(spoken: Spoken) -> None:
 
 
 def test_tables_are_described(spoken: Spoken) -> None:
-    assert spoken.shell.command("\\d")
-    assert spoken.said() == ["There are no tables."]
+    for word, nothing in (("\\d", "tables"), ("\\dt", "tables"), ("\\di", "indexes")):
+        assert spoken.command(word) == [f"There are no {nothing}."]
     spoken.run("CREATE TABLE notes (id BIGINT PRIMARY KEY, \"Body\" TEXT NOT NULL DEFAULT 'x', at TIMESTAMP)")
     spoken.run("CREATE INDEX ON notes (at)")
-    assert spoken.shell.command("\\d\n")
-    assert spoken.said() == [" Table", "-------", " notes"]
+    assert spoken.command("\\d\n") == [
+        "     Name     | Type  | Table",
+        "--------------+-------+-------",
+        " notes        | table |",
+        " notes_at_idx | index | notes",
+        " notes_pkey   | index | notes",
+    ]
+    assert spoken.command("\\dt") == [" Table", "-------", " notes"]
+    assert spoken.command("\\di")[2:] == [" notes_at_idx | notes", " notes_pkey   | notes"]
     for name in ("notes", "NOTES;", '"notes"'):
-        assert spoken.shell.command(f"\\d {name}")
-        assert spoken.said() == [
+        assert spoken.command(f"\\d {name}") == [
             "Table notes",
             " Column |            Type             | Nullable | Default",
             "--------+-----------------------------+----------+---------",
@@ -160,30 +201,76 @@ def test_tables_are_described(spoken: Spoken) -> None:
             "    notes_at_idx (at)",
             "    notes_pkey PRIMARY KEY, (id)",
         ]
-    assert not spoken.shell.command('\\d "NOTES"')
-    assert spoken.said() == ["ERROR:  there is no table NOTES; \\d lists them"]
+    assert spoken.refuses('\\d "NOTES"') == ["ERROR:  there is no table NOTES; \\d lists them"]
 
 
 def test_commands(spoken: Spoken) -> None:
-    assert spoken.shell.command("\\timing")
+    assert spoken.command("\\timing") == ["Timing is on."]
     *_, timing = spoken.run("SELECT 1")
     assert timing.startswith("Time: ")
     assert timing.endswith(" ms")
-    assert spoken.shell.command("\\timing off")
-    assert spoken.said() == ["Timing is off."]
-    assert spoken.shell.command("\\?")
-    assert "\\d TABLE" in "".join(spoken.said())
-    for wrong in ("\\x", "\\d a b", "\\timing perhaps", "\\"):
-        assert not spoken.shell.command(wrong)
-        assert spoken.said() == [f"ERROR:  {wrong} is no command here; \\help lists them"]
+    assert spoken.command("\\timing off") == ["Timing is off."]
+    assert "\\d TABLE" in "".join(spoken.command("\\?"))
+    for wrong in ("\\copy", "\\d a b", "\\di a", "\\timing perhaps", "\\i", "\\"):
+        assert spoken.refuses(wrong) == [f"ERROR:  {wrong} is no command here; \\help lists them"]
+    assert spoken.refuses("\\l") == ["ERROR:  \\l: there is one database, which \\d describes"]
+    assert spoken.refuses("\\c other user")[0].startswith("ERROR:  \\c: a shell has one database: leave")
     with pytest.raises(Leave):
-        spoken.shell.command("\\q")
+        run_command(spoken.shell, "\\q")
+
+
+def test_rows_column_by_column(spoken: Spoken) -> None:
+    assert spoken.command("\\x") == ["Expanded display is on."]
+    spoken.run("CREATE TABLE t (id BIGINT PRIMARY KEY, description TEXT)")
+    assert spoken.run("INSERT INTO t VALUES (1, 'a\tb'), (2, NULL) RETURNING *") == [
+        "-[ RECORD 1 ]-----",
+        "id          | 1",
+        "description | a\\tb",
+        "-[ RECORD 2 ]-----",
+        "id          | 2",
+        "description |",
+    ]
+    assert spoken.run("SELECT description AS a_name_that_is_longer_than_that FROM t WHERE id = 1") == [
+        "-[ RECORD 1 ]-------------------+-----",
+        "a_name_that_is_longer_than_that | a\\tb",
+    ]
+    assert spoken.run("SELECT id FROM t WHERE id = 9")[-1] == "(0 rows)"
+    assert spoken.command("\\x off") == ["Expanded display is off."]
+    assert spoken.run("SELECT id FROM t WHERE id = 1")[-1] == "(1 row)"
+
+
+def test_files_are_run_up_to_the_first_failure(spoken: Spoken, tmp_path: Path) -> None:
+    script, other = tmp_path / "a script.sql", tmp_path / "other.sql"
+    script.write_text(f"SELECT\n1;\n\\i {other}\nSELECT 2", encoding="utf-8")
+    other.write_text("\\dt", encoding="utf-8")
+    said = spoken.command(f"\\i {script}\n")
+    assert said == [" ?column?", "----------", "        1", "(1 row)", "There are no tables.", *said[5:]]
+    assert spoken.command(f"\\i '{script}'") == said
+    other.write_text("SELECT nosuch;\nSELECT 3;", encoding="utf-8")
+    assert spoken.refuses(f"\\i {script}")[4] == 'ERROR:  column "nosuch" does not exist (42703)'
+    other.write_text(f"\\i {other}", encoding="utf-8")
+    assert spoken.refuses(f"\\i {other}") == [f"ERROR:  10 files read each other: {other} is one too many"]
+    other.write_bytes(b"SELECT '\xef';")
+    assert spoken.refuses(f"\\i {other}") == [f"ERROR:  {other} is not in UTF-8"]
+    assert spoken.refuses("\\i /nonexistent") == ["ERROR:  /nonexistent: No such file or directory"]
 
 
 def test_a_lost_connection_is_replaced(spoken: Spoken) -> None:
     spoken.run("SELECT 1")
     spoken.shell.connection.close()
     assert spoken.run("SELECT 1")[-1] == "the connection was lost; this is a new one"
+
+
+def test_a_lost_server_is_told_without_tabs(directory: Path, wait_gone: Callable[[int], None]) -> None:
+    with chaisql.Server(directory) as server:
+        spoken = Spoken(server)
+        spoken.run("SELECT 1")
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        said = spoken.fails("SELECT 1")
+        spoken.shell.close()
+    assert said[0].startswith("ERROR:  ")
+    assert not any("\\t" in line for line in said)
 
 
 class Pipe(Protocol):
@@ -206,7 +293,7 @@ def piped(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
 def test_statements_from_a_pipe(directory: Path, piped: Pipe) -> None:
     make = (
-        "CREATE TABLE t (id BIGINT PRIMARY KEY);\nINSERT INTO t\n  VALUES (1); -- one\n\\d\nSELECT id FROM t"
+        "CREATE TABLE t (id BIGINT PRIMARY KEY);\nINSERT INTO t\n  VALUES (1); -- one\n\\dt\nSELECT id FROM t"
     )
     assert piped(make, directory) == (
         "CREATE TABLE\nINSERT 0 1\n Table\n-------\n t\n id\n----\n  1\n(1 row)\n",
@@ -222,7 +309,7 @@ def test_statements_from_a_pipe(directory: Path, piped: Pipe) -> None:
 
 def test_statements_from_arguments_and_files(directory: Path, tmp_path: Path, piped: Pipe) -> None:
     out, _ = piped(
-        "", directory, "-c", "CREATE TABLE t (id BIGINT PRIMARY KEY) -- ;", "-c", "\\d", "--timing"
+        "", directory, "-c", "CREATE TABLE t (id BIGINT PRIMARY KEY) -- ;", "-c", "\\dt", "--timing"
     )
     assert [line.partition(":")[0] for line in out.splitlines()] == [
         "CREATE TABLE",
@@ -260,7 +347,7 @@ def test_mistakes_are_one_line(piped: Pipe) -> None:
         assert "there is no directory /nonexistent; create it first" in err
     longest = "SELECT\n" + "\n" * (16 * 1024 - 10) + "1;"
     assert "(1 row)" in piped(longest)[0]
-    assert piped("x\n" * 8193, code=70)[1] == "chaisql: a statement has more than 16 KiB\n"
+    assert piped("x\n" * 8193, code=70)[1] == "ERROR:  a statement has more than 16 KiB\n"
 
 
 def test_an_interrupted_script_says_so(served: "psycopg.Connection[object]", directory: Path) -> None:

@@ -124,6 +124,24 @@ def test_a_person_types_statements(sit_down: Callable[[], Person], tmp_path: Pat
     assert "+VALUES (1, 'hello');" in history.read_text()
 
 
+def test_a_person_sees_what_is_open_and_may_say_quit(sit_down: Callable[[], Person]) -> None:
+    person = sit_down()
+    for typed, prompt in (
+        ("SELECT 'it", "data'>"),
+        ("', (", "data(>"),
+        ("1), /*", "data*>"),
+        ("*/ 'quit',", "data->"),
+    ):
+        person.types(f"{typed}\r")
+        person.sees(prompt)
+    person.types("2;\r")
+    person.sees("(1 row)\n")
+    person.sees("data=>")
+    person.types("HELP\r")
+    person.sees("\\i FILE")
+    person.leaves("quit;\r")
+
+
 def test_the_history_is_there_again(sit_down: Callable[[], Person], tmp_path: Path) -> None:
     history = tmp_path / ".local/state/chaisql/shell_history"
     history.parent.mkdir(parents=True)

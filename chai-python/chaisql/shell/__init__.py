@@ -1,4 +1,4 @@
 """An SQL shell: `python -m chaisql shell`.
 
-Read in this order: command, terminal, interpreter, describe, statements, table.
+Read in this order: command, terminal, commands, interpreter, describe, statements, table.
 """

@@ -10,13 +10,11 @@ import click
 
 from chaisql.connection import connect
 from chaisql.exits import CommandError, Exit
-from chaisql.shell.interpreter import Interpreter, Leave
-from chaisql.shell.statements import split
+from chaisql.shell.commands import Leave, run_script
+from chaisql.shell.interpreter import Interpreter
 from chaisql.shell.table import printable
 from chaisql.target import MEMORY, TargetKind, target_kind
 
-# What the server takes, in bytes. What has no end yet is looked at anew with each line, so it must not grow.
-STATEMENT_LIMIT = 16 * 1024
 EXTRA = "pip install 'chai-python[shell]'"
 
 
@@ -90,21 +88,9 @@ def history_file() -> Path | None:
 
 
 def _run_all(interpreter: Interpreter, lines: Iterable[str]) -> int:
-    """Run statements as they come in; the first failure ends it."""
-    rest = ""
     try:
-        for line in lines:
-            if not rest and line.lstrip().startswith("\\"):
-                done = interpreter.command(line)
-            else:
-                statements, rest = split(rest + line)
-                done = all(map(interpreter.execute, statements))
-            if not done:
-                return Exit.FAILED
-            if len(rest) > STATEMENT_LIMIT:
-                raise CommandError(f"a statement has more than {STATEMENT_LIMIT // 1024} KiB")
-        return 0 if not rest or interpreter.execute(rest) else Exit.FAILED
+        return Exit.DONE if run_script(interpreter, lines) else Exit.FAILED
     except Leave:
-        return 0
+        return Exit.DONE
     except KeyboardInterrupt:
         return Exit.INTERRUPTED

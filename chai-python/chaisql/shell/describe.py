@@ -1,6 +1,6 @@
-"""What \\d tells: the tables, or one with its columns and indexes, asked as PostgreSQL may be asked too."""
+"""What \\d tells: tables and indexes, or one table with its columns, asked as PostgreSQL may be asked too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import LiteralString
 
 from chaisql.dial import Connection
@@ -15,6 +15,9 @@ _NAMES: LiteralString = """
 _COLUMNS: LiteralString = """
     SELECT column_name, data_type, is_nullable, column_default FROM information_schema.columns
     WHERE table_schema = 'public' AND table_name = %s ORDER BY ordinal_position
+"""
+_ALL_INDEXES: LiteralString = """
+    SELECT indexname, tablename FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname
 """
 _INDEXES: LiteralString = """
     SELECT indexname, indexdef FROM pg_indexes
@@ -33,12 +36,25 @@ def names(connection: Connection) -> set[str]:
 
 
 def describe_tables(connection: Connection) -> Iterator[str]:
-    """The tables with the number of their columns."""
-    names = tables(connection)
-    if not names:
-        yield "There are no tables."
-        return
-    yield from draw(["Table"], [[name] for name in names], [False])
+    """The names of the tables."""
+    yield from _listed(["Table"], [(name,) for name in tables(connection)], nothing="There are no tables.")
+
+
+def describe_indexes(connection: Connection) -> Iterator[str]:
+    """The indexes with their tables."""
+    indexes = connection.execute(_ALL_INDEXES).fetchall()
+    yield from _listed(["Index", "Table"], indexes, nothing="There are no indexes.")
+
+
+def describe_relations(connection: Connection) -> Iterator[str]:
+    """The tables, and the indexes with their tables."""
+    relations = [(name, "table", "") for name in tables(connection)]
+    relations += [(name, "index", table) for name, table in connection.execute(_ALL_INDEXES)]
+    yield from _listed(["Name", "Type", "Table"], relations, nothing="There are no tables.")
+
+
+def _listed(heads: list[str], rows: Sequence[Sequence[str]], *, nothing: str) -> Iterator[str]:
+    yield from draw(heads, rows, [False] * len(heads)) if rows else [nothing]
 
 
 def describe_table(connection: Connection, name: str) -> Iterator[str]:

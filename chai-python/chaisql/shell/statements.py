@@ -1,4 +1,4 @@
-"""Cut text into statements where PostgreSQL does: at semicolons outside of quotes and comments."""
+"""Cut text into statements where psql does: at semicolons outside of quotes, comments and parentheses."""
 
 import re
 
@@ -7,12 +7,13 @@ _TOKEN = re.compile(
     r"""
       (?P<comment>--[^\n]*)
     | (?P<block>/\*)
-    | (?P<escapes>(?<![\w$])[eE]'[^'\\]*(?:(?:\\.|'')[^'\\]*)*(?:'|\\?\Z))
-    | (?P<text>'[^']*(?:''[^']*)*(?:'|\Z))
-    | (?P<name>"[^"]*(?:""[^"]*)*(?:"|\Z))
+    | (?P<escapes>(?<![\w$])[eE]'[^'\\]*(?:(?:\\.|'')[^'\\]*)*(?:(?P<escapes_end>')|\\?\Z))
+    | (?P<text>'[^']*(?:''[^']*)*(?:(?P<text_end>')|\Z))
+    | (?P<name>"[^"]*(?:""[^"]*)*(?:(?P<name_end>")|\Z))
     | (?P<dollar>(?<![\w$])\$(?:[A-Za-z_]\w*)?\$)
     | (?P<end>;)
-    | (?P<other>[^-/eE'"$;]+|.)
+    | (?P<paren>[()])
+    | (?P<other>[^-/eE'"$;()]+|.)
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -24,26 +25,49 @@ def split(text: str) -> tuple[list[str], str]:
 
     Parts without any SQL are left out; the rest is "" if there is no SQL in it.
     """
+    statements, rest, _ = _cut(text)
+    return statements, rest
+
+
+def open_part(text: str) -> str:
+    """What the text leaves open, in the sign that psql's prompt has for it.
+
+    A quote of its kind, `$` for one in dollars, `*` for a comment, `(`, or `-` for a statement alone.
+    """
+    return _cut(text)[2]
+
+
+def _cut(text: str) -> tuple[list[str], str, str]:
     statements: list[str] = []
-    begin = at = 0
-    content = False
+    begin = at = depth = 0
+    content, left_open = False, ""
     while token := _TOKEN.match(text, at):
-        kind, at = token.lastgroup, token.end()
-        if kind == "end":
+        kind, at = token.lastgroup or "", token.end()
+        if kind == "end" and depth <= 0:
             if content:
                 statements.append(text[begin : token.start()].strip())
-            begin, content = at, False
+            begin, content, depth = at, False, 0
             continue
-        if kind == "block":
-            at = _after_comment(text, at)
-        elif kind == "dollar":
-            close = text.find(token[0], at)
-            at = close + len(token[0]) if close >= 0 else -1
-        if at < 0:
+        at, left_open = _whole(text, token, kind, at)
+        if left_open:
             break
+        depth += {"(": 1, ")": -1}.get(token[0], 0)
         content = content or (kind not in {"comment", "block"} and not token[0].isspace())
-    rest = text[begin:]
-    return statements, rest if content or at < 0 else ""
+    rest = text[begin:] if content or left_open else ""
+    return statements, rest, left_open or ("(" if depth > 0 else "-")
+
+
+def _whole(text: str, token: re.Match[str], kind: str, at: int) -> tuple[int, str]:
+    """Where the part that the token begins ends, and its sign if it does not."""
+    if kind == "block":
+        at = _after_comment(text, at)
+        return at, "*" if at < 0 else ""
+    if kind == "dollar":
+        close = text.find(token[0], at)
+        return close + len(token[0]), "$" if close < 0 else ""
+    if kind in {"text", "escapes", "name"} and token[f"{kind}_end"] is None:
+        return at, '"' if kind == "name" else "'"
+    return at, ""
 
 
 def _after_comment(text: str, at: int) -> int:

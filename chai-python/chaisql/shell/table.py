@@ -30,6 +30,19 @@ def draw(names: Sequence[str], rows: Sequence[Sequence[str | None]], right: Sequ
         )
 
 
+def draw_expanded(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> Iterator[str]:
+    """The lines of the rows, one for each column."""
+    heads = [printable(name) for name in names]
+    cells = [[printable(value or "") for value in row] for row in rows]
+    left = max(map(_width, heads), default=0)
+    rule = "-" * (left + 1) + "+" + "-" * (1 + max(_width(cell) for row in cells for cell in ["", *row]))
+    for number, row in enumerate(cells, 1):
+        title = f"-[ RECORD {number} ]"
+        yield title + rule[len(title) :]
+        for head, cell in zip(heads, row, strict=True):
+            yield f"{_padded(head, left, right=False)} | {cell}".rstrip()
+
+
 def _line(cells: Iterable[str]) -> str:
     return " " + " | ".join(cells).rstrip()
 

@@ -17,8 +17,9 @@ try:
 except ImportError as missing:  # the extra is not installed
     raise ImportError("prompt_toolkit") from missing
 
-from chaisql.shell.interpreter import Interpreter, Leave
-from chaisql.shell.statements import split
+from chaisql.shell.commands import Leave, run_command
+from chaisql.shell.interpreter import Interpreter
+from chaisql.shell.statements import open_part, split
 
 # What Tab completes, besides the names of tables and columns.
 _KEYWORDS = """
@@ -26,6 +27,8 @@ _KEYWORDS = """
     INSERT INTEGER INTO LIMIT NOTHING NULL OFFSET ORDER PRECISION PRIMARY RETURNING ROLLBACK SELECT SHOW TABLE
     TEXT TIMESTAMP UPDATE VALUES WHERE
 """
+# What a person types alone on a line and psql takes for a command.
+_WORDS = {"quit": "\\q", "exit": "\\q", "help": "\\help"}
 _MARKS = {
     psycopg.pq.TransactionStatus.INTRANS: "*",
     psycopg.pq.TransactionStatus.INERROR: "!",
@@ -64,12 +67,18 @@ def converse(interpreter: Interpreter, *, name: str, history: Path | None) -> No
 
 def complete(text: str) -> bool:
     """Whether Enter ends the input: at a command, after a semicolon, and where there is nothing yet."""
-    return text.lstrip().startswith("\\") or not split(text)[1]
+    return text.lstrip().startswith("\\") or _word(text) in _WORDS or not split(text)[1]
+
+
+def _word(text: str) -> str:
+    return text.strip().rstrip(";").rstrip().lower()
 
 
 def _run(interpreter: Interpreter, text: str) -> None:
+    if _word(text) in _WORDS:
+        text = _WORDS[_word(text)]
     if text.lstrip().startswith("\\"):
-        interpreter.command(text)
+        run_command(interpreter, text)
         return
     for statement in split(text)[0]:
         if not interpreter.execute(statement):
@@ -81,7 +90,13 @@ def _prompt(interpreter: Interpreter, name: str) -> Callable[[], str]:
 
 
 def _continuation(name: str) -> Callable[[int, int, int], str]:
-    return lambda width, _line, _wrapped: f"{name}-> ".rjust(width)
+    """What is left open above a line begins it, as in psql."""
+
+    def prompt(width: int, line: int, _wrapped: int) -> str:
+        above = get_app().current_buffer.document.lines[:line]
+        return f"{name}{open_part(chr(10).join(above))}> ".rjust(width)
+
+    return prompt
 
 
 def _open_history(path: Path | None) -> History:
