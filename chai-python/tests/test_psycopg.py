@@ -1,12 +1,17 @@
 """What people do with a psycopg connection works on one of ours."""
 
+import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from psycopg.sql import SQL, Identifier
+from psycopg.types.json import Json
 
 import chaisql
 
@@ -52,6 +57,36 @@ def test_nulls(connection: "psycopg.Connection[Any]") -> None:
     connection.execute("INSERT INTO items (id, name, data, sold) VALUES (1, 'x', %s, %b)", (None, None))
     assert connection.execute("SELECT data, sold FROM items").fetchone() == (None, None)
     assert connection.execute("SELECT id FROM items WHERE data IS NULL").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "instead"),
+    [
+        ("price", Decimal("1.5"), float(Decimal("1.5"))),
+        ("name", Decimal("1.5"), str(Decimal("1.5"))),
+        ("at", date(2030, 1, 2), datetime(2030, 1, 2)),  # noqa: DTZ001 - a column without a zone
+        ("name", timedelta(seconds=5), str(timedelta(seconds=5))),
+        ("name", UUID(int=5), str(UUID(int=5))),
+        ("data", UUID(int=5), UUID(int=5).bytes),
+        ("name", Json([1]), json.dumps([1])),
+    ],
+    ids=repr,
+)
+def test_values_of_other_types_are_refused_as_documented(
+    connection: "psycopg.Connection[Any]", column: str, value: object, instead: object
+) -> None:
+    connection.execute(INSERT, (1, "x"))
+    update = SQL("UPDATE items SET {0} = %s WHERE id = 1 RETURNING {0}").format(Identifier(column))
+    with pytest.raises((psycopg.NotSupportedError, psycopg.errors.DatatypeMismatch)):
+        connection.execute(update, (value,))
+    assert connection.execute(update, (instead,)).fetchone() == (instead,)
+
+
+def test_whole_decimals_and_lists_of_values_are_taken(connection: "psycopg.Connection[Any]") -> None:
+    connection.execute(INSERT, (Decimal(5), "x"))
+    with pytest.raises(psycopg.NotSupportedError, match="ANY"):
+        connection.execute("SELECT id FROM items WHERE id = ANY(%s)", ([5, 6],))
+    assert connection.execute("SELECT id FROM items WHERE id IN (%s, %s)", (5, 6)).fetchall() == [(5,)]
 
 
 def test_an_aware_time_is_stored_as_utc(connection: "psycopg.Connection[Any]") -> None:
