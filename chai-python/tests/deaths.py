@@ -34,12 +34,10 @@ def main(directory: Path, turns: int, server: str) -> None:
         end_server(note)
         victim = VICTIMS[turn % len(VICTIMS)]
         kill_a_start(directory, note, victim, LAST_MOMENT * (turn / turns) ** 2)
-        begun = time.monotonic()
         with chaisql.connect(directory, autocommit=True, start_timeout=20) as connection:
             connection.execute("INSERT INTO turns VALUES (%s)", (turn,))
             (count,) = connection.execute("SELECT count(*) FROM turns").fetchone() or (0,)
-        took = round(time.monotonic() - begun, 3)
-        sys.stdout.write(json.dumps({"victim": victim, "kept": count == turn + 1, "seconds": took}) + "\n")
+        sys.stdout.write(json.dumps({"victim": victim, "kept": count == turn + 1}) + "\n")
     end_server(note)
 
 

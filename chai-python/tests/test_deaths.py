@@ -26,8 +26,6 @@ def test_a_start_can_be_killed_at_any_moment(directory: Path) -> None:
     turns = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(turns) == TURNS
     assert all(turn["kept"] for turn in turns), turns
-    # Nobody waits for a lock of the dead, nor until a server gives up that waits for one of the living (5 s).
-    assert max(turn["seconds"] for turn in turns) < 4.5, turns
 
 
 @pytest.mark.parametrize("attempt", range(5))

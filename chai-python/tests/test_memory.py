@@ -55,6 +55,7 @@ def test_who_comes_after_it_has_left_gets_another_one(runtime: Path, monkeypatch
         met.append(address)
         while len(met) == 1 and Path(address.socket).exists():
             time.sleep(0.01)
+        monkeypatch.setattr("chaisql.discovery.MEMORY_IDLE_SECONDS", 5.0)
         return dial(address, **how)
 
     monkeypatch.setattr("chaisql.discovery.MEMORY_IDLE_SECONDS", 0.1)

@@ -1,10 +1,13 @@
 """The SQL shell: what it reads, runs and prints."""
 
+import contextlib
+import fcntl
 import io
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -353,14 +356,35 @@ def test_mistakes_are_one_line(piped: Pipe) -> None:
 def test_an_interrupted_script_says_so(served: "psycopg.Connection[object]", directory: Path) -> None:
     with served.transaction():
         served.execute("DELETE FROM notes WHERE id = 1")  # holds the writer, for which the shell must wait
-        command = [*SHELL, str(directory), "-c", "SELECT 1", "-c", "DELETE FROM notes"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as shell:
+        with subprocess.Popen(
+            [*SHELL, str(directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        ) as shell:
+            assert shell.stdin is not None
             assert shell.stdout is not None
+            shell.stdin.write("SELECT 1;\n")
             assert "(1 row)\n" in iter(shell.stdout.readline, "")
-            time.sleep(0.2)
-            shell.send_signal(signal.SIGINT)
-            assert shell.wait(timeout=20) == 130
+            shell.stdin.write("DELETE FROM notes;\n")
+            wait_until_read(shell.stdin.fileno())
+            assert interrupted(shell) == 130
     assert served.execute("SELECT count(*) FROM notes").fetchone() == (99,)
+
+
+def interrupted(process: "subprocess.Popen[str]") -> int:
+    """Press Ctrl-C until it ends; its exit code. The first may come before the server knows the statement."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(10)
+    pytest.fail("it goes on")
+
+
+def wait_until_read(pipe: int) -> None:
+    """Wait until the other end has taken what was written."""
+    deadline = time.monotonic() + 30
+    while any(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))):
+        assert time.monotonic() < deadline, "nobody reads the pipe"
+        time.sleep(0.01)
 
 
 def test_a_reader_that_has_enough_ends_it_quietly() -> None:

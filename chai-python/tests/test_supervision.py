@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -110,6 +111,7 @@ def test_a_server_that_hangs_does_not_feed_the_watchdog(manager: Manager) -> Non
     for _ in range(3):
         manager.hears(of="WATCHDOG=1")
     process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
     assert manager.hears_nothing(seconds=0.5)
     process.send_signal(signal.SIGCONT)
     manager.hears(of="WATCHDOG=1")
@@ -138,11 +140,19 @@ def test_a_client_that_came_first_is_served(manager: Manager, listening: socket.
 def test_it_leaves_the_socket_when_idle_and_the_next_client_gets_the_next_server(
     manager: Manager, listening: socket.socket
 ) -> None:
-    for _ in range(3):
-        process = manager.start("--idle-exit", "100ms", give=listening)
+    def note(number: int) -> None:
         with connect(manager.folder) as connection:
             connection.execute("CREATE TABLE IF NOT EXISTS notes (id BIGINT PRIMARY KEY)")
-            connection.execute("INSERT INTO notes VALUES (%s)", (process.pid,))
+            connection.execute("INSERT INTO notes VALUES (%s)", (number,))
+
+    for number in range(3):
+        with ThreadPoolExecutor(
+            1
+        ) as pool:  # it waits for the server, which may be idle sooner than we are quick
+            noted = pool.submit(note, number)
+            assert select.select([listening], [], [], PATIENCE)[0]
+            process = manager.start("--idle-exit", "100ms", give=listening)
+            noted.result(PATIENCE)
         assert process.wait(PATIENCE) == 0
         assert (manager.folder / ".s.PGSQL.5432").is_socket()
     manager.start(give=listening)
@@ -154,6 +164,11 @@ def test_no_client_is_refused_while_a_killed_server_is_replaced(
     manager: Manager, listening: socket.socket
 ) -> None:
     """The socket takes connections all the time; what was acknowledged is there afterwards."""
+
+    def restart_when_wanted() -> None:
+        assert select.select([listening], [], [], PATIENCE)[0]
+        manager.start(give=listening)
+
     process = manager.start(give=listening)
     with connect(manager.folder) as connection:
         connection.execute("CREATE TABLE notes (id BIGINT PRIMARY KEY)")
@@ -164,7 +179,7 @@ def test_no_client_is_refused_while_a_killed_server_is_replaced(
             acknowledged.append((n,))
             process.kill()
             process.wait()
-        restart = threading.Timer(0.2, lambda: manager.start(give=listening))
+        restart = threading.Thread(target=restart_when_wanted)
         restart.start()
         with connect(manager.folder) as connection:
             assert connection.execute("SELECT id FROM notes ORDER BY id").fetchall() == acknowledged

@@ -1,7 +1,10 @@
 """Run statements and print what they gave."""
 
+import contextlib
+import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from types import FrameType
 from typing import Literal, TextIO
 
 import psycopg
@@ -10,6 +13,7 @@ from chaisql.dial import Connection
 from chaisql.shell.describe import names
 from chaisql.shell.table import draw, draw_expanded, printable
 
+_CANCEL_SECONDS = 5.0
 # Numbers line up on the right: int8, int2, int4, oid, float4, float8, numeric.
 _NUMBERS = {20, 21, 23, 26, 700, 701, 1700}
 
@@ -88,9 +92,11 @@ class Interpreter:
     def _run(self, statement: str) -> None:
         if "\0" in statement:  # where libpq would stop reading
             raise psycopg.DataError("a statement cannot hold a NUL character")
-        cursor = self.connection.cursor()
-        # Bytes are sent as they are: what is typed is SQL, without placeholders.
-        cursor.execute(statement.encode())
+        connection = self.connection
+        cursor = connection.cursor()
+        with _cancelled_by_ctrl_c(connection):
+            # Bytes are sent as they are: what is typed is SQL, without placeholders.
+            cursor.execute(statement.encode())
         result = cursor.pgresult
         if result is None or result.status == psycopg.pq.ExecStatus.EMPTY_QUERY:
             return
@@ -125,6 +131,34 @@ class Interpreter:
         self._err.write("\n".join(map(printable, lines)) + "\n")
         self._err.flush()
         return False
+
+
+@contextlib.contextmanager
+def _cancelled_by_ctrl_c(connection: Connection) -> Generator[None, None, None]:
+    """Let Ctrl-C cancel the statement that runs inside, and raise KeyboardInterrupt when it has ended.
+
+    The driver would give up after some seconds, if its cancel request comes before the server has read the
+    statement; which then is done although somebody was told that it was not. Here Ctrl-C can come again.
+    """
+    pressed = False
+
+    def cancel(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        with contextlib.suppress(psycopg.Error):
+            connection.cancel_safe(timeout=_CANCEL_SECONDS)
+
+    before = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield
+    except psycopg.errors.QueryCanceled as error:
+        if pressed:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def _decoded(value: bytes | None) -> str | None:

@@ -50,18 +50,16 @@ def converse(interpreter: Interpreter, *, name: str, history: Path | None) -> No
         complete_style=CompleteStyle.READLINE_LIKE,
     )
     while True:
-        known = interpreter.names() or known
+        typed = False
         try:
+            known = interpreter.names() or known
             text = session.prompt(_prompt(interpreter, name), prompt_continuation=_continuation(name))
-        except KeyboardInterrupt:  # drops what was typed
-            continue
-        except EOFError:
-            return
-        try:
+            typed = True
             _run(interpreter, text)
-        except KeyboardInterrupt:  # the driver has cancelled the statement
-            print_formatted_text("cancelled")
-        except Leave:
+        except KeyboardInterrupt:  # drops what was being typed; a statement the driver has cancelled
+            if typed:
+                print_formatted_text("cancelled")
+        except (EOFError, Leave):
             return
 
 
