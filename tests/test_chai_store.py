@@ -4,15 +4,12 @@ Outages are real: chaisqld is killed and stopped by signals, and proxies lose an
 """
 
 import os
-import selectors
 import signal
-import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from typing import Any
 import pytest
 
 import chaisql
+from proxy import Proxy
 from wsgi_chaisession import ChaiStore, Record, StoreError, StoreUnavailable, tokens
 
 KEY = tokens.hash_token("one")
@@ -249,82 +247,27 @@ def test_a_statement_that_is_refused_is_not_repeated(chai_store: ChaiStore) -> N
 # -- answers that get lost -----------------------------------------------------
 
 
-class LosingProxy:
-    """Between client and server; told to, it cuts a connection instead of passing an answer on."""
-
-    def __init__(self, target: Path, folder: Path) -> None:
-        self.folder = folder
-        self.lose = 0  # so many answers, each with its connection
-        self._target = str(target)
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(folder / ".s.PGSQL.5432"))
-        self._listener.listen()
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
-
-    @property
-    def dsn(self) -> str:
-        return f"postgresql://chai@/chai?host={self.folder}&sslmode=disable&gssencmode=disable"
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(10)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self._threads.append(threading.Thread(target=self._serve, args=(client,), daemon=True))
-            self._threads[-1].start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, socket.socket(socket.AF_UNIX) as server, selectors.DefaultSelector() as selector:
-            server.connect(self._target)
-            client.settimeout(60)
-            for source, sink in ((client, server), (server, client)):
-                selector.register(source, selectors.EVENT_READ, sink)
-            with suppress(OSError):  # one side has gone
-                while self._pass_on(selector, server):
-                    continue
-
-    def _pass_on(self, selector: selectors.BaseSelector, server: socket.socket) -> bool:
-        for key, _ in selector.select():
-            assert isinstance(key.fileobj, socket.socket)
-            data = key.fileobj.recv(65536)
-            if data and key.fileobj is server and self.lose:
-                self.lose -= 1
-                return False
-            if not data:
-                return False
-            key.data.sendall(data)
-        return True
-
-
 @pytest.fixture
 def proxy(
     chai_store: ChaiStore, shared_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LosingProxy]:
+) -> Iterator[Proxy]:
     chai_store.find(KEY)
     with chaisql.connect(shared_dir) as connection:
         folder = Path(connection.info.host)
-    proxy = LosingProxy(folder / ".s.PGSQL.5432", tmp_path_factory.mktemp("p"))
+    proxy = Proxy(folder / ".s.PGSQL.5432", tmp_path_factory.mktemp("p"))
     yield proxy
     proxy.close()
 
 
 @pytest.fixture
-def lossy(proxy: LosingProxy) -> Iterator[ChaiStore]:
+def lossy(proxy: Proxy) -> Iterator[ChaiStore]:
     store = ChaiStore(proxy.dsn, timeout=10)
     store.find(KEY)
     yield store
     store.close()
 
 
-def test_a_repeat_recognises_the_first_tries_success(proxy: LosingProxy, lossy: ChaiStore) -> None:
+def test_a_repeat_recognises_the_first_tries_success(proxy: Proxy, lossy: ChaiStore) -> None:
     proxy.lose = 1
     assert lossy.insert(KEY, b"1", SOON)
     proxy.lose = 1
@@ -338,7 +281,7 @@ def test_a_repeat_recognises_the_first_tries_success(proxy: LosingProxy, lossy: 
     assert lossy.find(KEY) is None
 
 
-def test_a_repeat_of_what_did_not_happen_says_so(proxy: LosingProxy, lossy: ChaiStore) -> None:
+def test_a_repeat_of_what_did_not_happen_says_so(proxy: Proxy, lossy: ChaiStore) -> None:
     lossy.insert(KEY, b"1", SOON)
     proxy.lose = 1
     assert not lossy.insert(KEY, b"other", SOON)
@@ -348,7 +291,7 @@ def test_a_repeat_of_what_did_not_happen_says_so(proxy: LosingProxy, lossy: Chai
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
-def test_principals_survive_lost_answers(proxy: LosingProxy, lossy: ChaiStore, lost: int) -> None:
+def test_principals_survive_lost_answers(proxy: Proxy, lossy: ChaiStore, lost: int) -> None:
     proxy.lose = lost
     assert lossy.insert(KEY, b"1", SOON, principal="alice")
     assert lossy.find_principal("alice") == [KEY]

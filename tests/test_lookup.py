@@ -1,15 +1,14 @@
 """Finding a session past psycopg's cursors, and the ways back to them."""
 
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from proxy import Proxy
 from wsgi_chaisession import ChaiStore, Record, StoreError, chai, tokens
 from wsgi_chaisession.lookup import NotOrdinaryError, look_up
 from wsgi_chaisession.pool import Connection
@@ -61,50 +60,14 @@ def test_a_database_without_tables_is_left_to_a_cursor(connection: Connection, c
     assert chai_store.find(KEY) is None  # which makes them anew
 
 
-class Meddler:
-    """Between client and server; *meddle* changes answers once it is set."""
-
-    def __init__(self, target: str, folder: Path) -> None:
-        self.dsn = f"postgresql://chai@/chai?host={folder}&sslmode=disable&gssencmode=disable"
-        self.meddle: Callable[[bytes], bytes] = bytes
-        self.parts = 1
-        self._target = target
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(folder / ".s.PGSQL.5432"))
-        self._listener.listen()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):  # closed
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(self._target)
-                for source, sink, change in ((client, server, False), (server, client, True)):
-                    threading.Thread(target=self._pass_on, args=(source, sink, change), daemon=True).start()
-
-    def _pass_on(self, source: socket.socket, sink: socket.socket, change: bool) -> None:
-        with sink, suppress(OSError):
-            while data := source.recv(65536):
-                answer = self.meddle(data) if change else data
-                step = -(-len(answer) // self.parts) or 1
-                for start in range(0, len(answer), step):
-                    sink.sendall(answer[start : start + step])
-                    time.sleep(0.02 if self.parts > 1 else 0)
-
-
 @pytest.fixture
-def meddler(
+def proxy(
     chai_store: ChaiStore, connection: Connection, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Meddler]:
+) -> Iterator[Proxy]:
     chai_store.insert(KEY, b"x" * 1000, SOON)
-    meddler = Meddler(f"{connection.info.host}/.s.PGSQL.5432", tmp_path_factory.mktemp("p"))
-    yield meddler
-    meddler.close()
+    proxy = Proxy(Path(connection.info.host) / ".s.PGSQL.5432", tmp_path_factory.mktemp("p"))
+    yield proxy
+    proxy.close()
 
 
 MEDDLING: dict[str, Callable[[bytes], bytes]] = {
@@ -118,20 +81,20 @@ MEDDLING: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("how", MEDDLING)
-def test_a_broken_answer_costs_the_timeout_and_no_more(meddler: Meddler, how: str) -> None:
-    with closing(ChaiStore(meddler.dsn, timeout=10)) as store:
+def test_a_broken_answer_costs_the_timeout_and_no_more(proxy: Proxy, how: str) -> None:
+    with closing(ChaiStore(proxy.dsn, timeout=10)) as store:
         assert store.find(KEY) == Record(b"x" * 1000, SOON)
-        meddler.meddle = MEDDLING[how]
+        proxy.change = MEDDLING[how]
         started = time.monotonic()
         with pytest.raises(StoreError):
             store.with_timeout(0.5).find(KEY)
         assert time.monotonic() - started < 8  # libpq gives a connection attempt two seconds at least
-        meddler.meddle = bytes
+        proxy.change = bytes
         assert store.find(KEY) == Record(b"x" * 1000, SOON)
 
 
-def test_an_answer_may_come_in_parts(meddler: Meddler) -> None:
-    with closing(ChaiStore(meddler.dsn, timeout=20)) as store:
+def test_an_answer_may_come_in_parts(proxy: Proxy) -> None:
+    with closing(ChaiStore(proxy.dsn, timeout=20)) as store:
         store.find(KEY)
-        meddler.parts = 7
+        proxy.parts = 7
         assert store.find(KEY) == Record(b"x" * 1000, SOON)

@@ -348,9 +348,9 @@ def test_mistakes_are_one_line(piped: Pipe) -> None:
         out, err = piped(text, "/nonexistent/data", code=73)
         assert (out, err.count("\n")) == ("", 1)
         assert "there is no directory /nonexistent; create it first" in err
-    longest = "SELECT\n" + "\n" * (16 * 1024 - 10) + "1;"
-    assert "(1 row)" in piped(longest)[0]
-    assert piped("x\n" * 8193, code=70)[1] == "ERROR:  a statement has more than 16 KiB\n"
+    line = " " * 1023 + "\n"
+    assert "(1 row)" in piped("SELECT\n" + 15 * line + "1;")[0]
+    assert piped("SELECT\n" + 16 * line + "1;", code=70)[1] == "ERROR:  a statement has more than 16 KiB\n"
 
 
 def test_an_interrupted_script_says_so(served: "psycopg.Connection[object]", directory: Path) -> None:
