@@ -174,7 +174,7 @@ def test_a_held_start_lock_is_waited_for_and_not_longer_than_told(tmp_path: Path
     with start_lock(tmp_path) as first, start_lock(tmp_path, timeout=0.1) as second:
         assert first
         assert not second
-    assert 0.1 <= time.monotonic() - begun < 5
+    assert 0.1 <= time.monotonic() - begun < 30
 
 
 def parent_of(pid: int) -> int:
