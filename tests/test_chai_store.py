@@ -126,6 +126,57 @@ def test_the_reapers_runs_add_up(chai_store: ChaiStore) -> None:
     assert abs(after.finished - datetime.now(UTC)) < timedelta(minutes=1)
 
 
+# -- principals ----------------------------------------------------------------
+
+
+@pytest.fixture(params=["chai_store", "pg_store"])
+def any_store(request: pytest.FixtureRequest) -> ChaiStore:
+    store: ChaiStore = request.getfixturevalue(request.param)
+    return store
+
+
+def renewing(store: ChaiStore, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """Let alice's one session be renewed after each of the first *times* looks for her sessions."""
+    look, keys = store.find_principal, [f"k{i}" for i in range(times + 1)]
+    store.insert(keys[0], b"x", SOON, principal="alice")
+
+    def look_and_lag(principal: str) -> list[str]:
+        found = look(principal)
+        if len(keys) > 1:
+            old = keys.pop(0)
+            assert store.insert(keys[0], b"x", SOON, principal="alice", ending={old: b"x"})
+        return found
+
+    monkeypatch.setattr(store, "find_principal", look_and_lag)
+
+
+def test_a23_sessions_that_are_renewed_meanwhile_end_too(
+    any_store: ChaiStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    any_store.insert(KEY, b"x", SOON, principal="alice")
+    renewing(any_store, monkeypatch, times=2)
+    assert any_store.delete_principal("alice", except_key=KEY) == 1
+    assert [key for key, _ in any_store.all()] == [KEY]
+
+
+def test_a23_ending_sessions_faster_than_they_are_made_is_given_up(
+    any_store: ChaiStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewing(any_store, monkeypatch, times=100)
+    with pytest.raises(StoreError, match="after 20 looks there are new ones"):
+        any_store.delete_principal("alice")
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 5, 6])
+def test_a23_no_page_of_a_principals_sessions_is_left_out(
+    any_store: ChaiStore, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr("wsgi_chaisession.chai._PRINCIPAL_PAGE", 3)
+    for i in range(number):
+        any_store.insert(f"k{i}", b"x", SOON, principal="alice")
+    assert any_store.find_principal("alice") == [f"k{i}" for i in range(number)]
+
+
 # -- connections ---------------------------------------------------------------
 
 
@@ -298,3 +349,23 @@ def test_principals_survive_lost_answers(proxy: Proxy, lossy: ChaiStore, lost: i
     proxy.lose = lost
     assert lossy.replace(KEY, b"1", b"2", SOON, principal="bob")
     assert (lossy.find_principal("alice"), lossy.find_principal("bob")) == ([], [KEY])
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3, 4])
+def test_a_renewal_survives_lost_answers(proxy: Proxy, lossy: ChaiStore, lost: int) -> None:
+    lossy.insert(KEY, b"1", SOON)
+    proxy.lose = lost
+    assert lossy.insert("new", b"2", SOON, ending={KEY: b"1"})
+    assert (lossy.find(KEY), lossy.find("new")) == (None, Record(b"2", SOON))
+    proxy.lose = lost
+    assert lossy.delete("new", data=b"2")
+    assert lossy.count() == 0
+
+
+def test_a_repeat_is_not_taken_in_by_what_another_wrote(proxy: Proxy, lossy: ChaiStore) -> None:
+    """The same data came from elsewhere; what was to end with ours is still there, so ours was not done."""
+    lossy.insert(KEY, b"theirs", SOON)
+    lossy.insert("other", b"held", SOON)
+    proxy.lose = 1
+    assert not lossy.replace(KEY, b"mine", b"theirs", SOON, ending={"other": b"held"})
+    assert lossy.find("other") is not None

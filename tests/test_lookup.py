@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from proxy import Proxy
-from wsgi_chaisession import ChaiStore, Record, StoreError, chai, tokens
-from wsgi_chaisession.lookup import NotOrdinaryError, look_up
+from wsgi_chaisession import ChaiStore, Record, StoreError, tokens
+from wsgi_chaisession.lookup import NotOrdinaryError, find, find_by_cursor, look_up
 from wsgi_chaisession.pool import Connection
 
 KEY = tokens.hash_token("one")
@@ -27,8 +27,8 @@ def connection(chai_store: ChaiStore) -> Iterator[Connection]:
 def test_both_ways_find_the_same(chai_store: ChaiStore, connection: Connection) -> None:
     chai_store.insert(KEY, bytes(range(256)) * 100, SOON)
     record = look_up(connection, KEY)
-    assert record == chai._find_by_cursor(connection, KEY) == Record(bytes(range(256)) * 100, SOON)
-    assert look_up(connection, KEY[::-1]) is None is chai._find_by_cursor(connection, KEY[::-1])
+    assert record == find_by_cursor(connection, KEY) == Record(bytes(range(256)) * 100, SOON)
+    assert look_up(connection, KEY[::-1]) is None is find_by_cursor(connection, KEY[::-1])
 
 
 @pytest.mark.parametrize("key", ["ключ", "\ud800"])
@@ -49,7 +49,7 @@ def test_a_statement_that_the_server_forgot_is_prepared_again(
     chai_store.insert(KEY, b"x", SOON)
     assert look_up(connection, KEY)
     connection.execute("DEALLOCATE ALL")
-    assert chai._find(connection, KEY) == Record(b"x", SOON)  # by a cursor
+    assert find(connection, KEY) == Record(b"x", SOON)  # by a cursor
     assert look_up(connection, KEY) == Record(b"x", SOON)
 
 

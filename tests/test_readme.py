@@ -80,10 +80,7 @@ def test_the_second_block_logs_in_flashes_and_logs_out() -> None:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [body]
 
-    store = MemoryStore()
-    sessions = SessionMiddleware(app, store)
-    sessions.clock = store.clock
-    browser = TestApp(sessions)
+    browser = TestApp(SessionMiddleware(app, MemoryStore()))
     browser.get("/in")
     assert browser.get("/next").text == "(['Welcome, Ada.'], 3)"
     assert browser.get("/next").text == "([], 3)"

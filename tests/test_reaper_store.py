@@ -19,7 +19,8 @@ class Store(MemoryStore):
     between: Callable[[], object]
 
     def __init__(self) -> None:
-        super().__init__(Clock())
+        self.time = Clock()
+        super().__init__(self.time)
         self.between = lambda: None
 
     def delete_expired(self, limit: int, now: datetime | None = None) -> int:
@@ -36,7 +37,7 @@ def store() -> Store:
     for number in range(20):
         store.insert(f"old{number:02}", b"old", store.clock() + HOUR)
         store.insert(f"new{number:02}", b"new", store.clock() + 3 * HOUR)
-    store.clock.advance(2 * HOUR)
+    store.time.advance(2 * HOUR)
     return store
 
 
@@ -66,7 +67,7 @@ def test_a_session_extended_meanwhile_survives(store: Store) -> None:
 
 
 def test_a_session_that_expires_during_the_run_may_go_as_well(store: Store) -> None:
-    store.between = lambda: store.clock.advance(timedelta(minutes=30))
+    store.between = lambda: store.time.advance(timedelta(minutes=30))
     assert reap(store) == 40
     assert store.keys() == set()
 

@@ -4,6 +4,7 @@ Only what the docstrings of `wsgi_chaisession.Store` promise is used. Real store
 clock, so an expired session is made by storing one whose expiry has passed.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -125,6 +126,11 @@ def test_touch_brings_nothing_back(store: Store) -> None:
     assert store.find(KEY) is None
 
 
+def test_a_time_without_a_zone_is_refused(store: Store) -> None:
+    with pytest.raises(ValueError, match="has no time zone"):
+        store.insert(KEY, b"x", datetime(2030, 1, 1))  # noqa: DTZ001 - that is the mistake
+
+
 # -- delete --------------------------------------------------------------------
 
 
@@ -133,6 +139,93 @@ def test_a21_delete_is_idempotent(store: Store) -> None:
     assert store.delete(KEY)
     assert not store.delete(KEY)
     assert store.find(KEY) is None
+
+
+def test_delete_compares_when_it_is_given_data(store: Store) -> None:
+    store.insert(KEY, b"new", SOON, principal="alice")
+    assert not store.delete(KEY, data=b"old")
+    assert not store.delete(OTHER, data=b"new")
+    assert store.find(KEY) == Record(b"new", SOON)
+    assert store.find_principal("alice") == [KEY]
+    assert store.delete(KEY, data=b"new")
+    assert not store.delete(KEY, data=b"new")
+    assert store.find(KEY) is None
+    assert store.find_principal("alice") == []
+
+
+def test_delete_with_data_takes_no_expired_session(store: Store) -> None:
+    store.insert(KEY, b"data", PAST)
+    assert not store.delete(KEY, data=b"data")
+    assert store.delete(KEY)
+
+
+# -- sessions that end with a write ---------------------------------------------------
+
+
+def test_what_is_ending_goes_with_the_insert(store: Store) -> None:
+    """How a session gets a new token."""
+    store.insert(KEY, b"old", SOON, principal="alice")
+    assert store.insert(OTHER, b"new", LATER, principal="alice", ending={KEY: b"old"})
+    assert store.find(KEY) is None
+    assert store.find(OTHER) == Record(b"new", LATER)
+    assert store.find_principal("alice") == [OTHER]
+
+
+def test_what_is_ending_goes_with_the_replace(store: Store) -> None:
+    """How a session takes others over."""
+    for name in ("a", "b"):
+        store.insert(tokens.hash_token(name), name.encode(), SOON, principal="alice")
+    store.insert(KEY, b"old", SOON)
+    ending = {tokens.hash_token(name): name.encode() for name in ("a", "b")}
+    assert store.replace(KEY, b"old", b"new", SOON, ending=ending)
+    assert [record.data for _, record in store.all()] == [b"new"]
+    assert store.find_principal("alice") == []
+
+
+@pytest.mark.parametrize("principal", [None, "bob"])
+@pytest.mark.parametrize("lack", ["missing", "changed", "expired"])
+@pytest.mark.parametrize("write", ["insert", "replace"])
+def test_unless_all_that_is_ending_holds_nothing_is_written(
+    store: Store, write: str, lack: str, principal: str | None
+) -> None:
+    held, odd = keys("held", "odd")
+    store.insert(held, b"held", SOON, principal="alice")
+    if lack != "missing":
+        store.insert(odd, b"odd", PAST if lack == "expired" else SOON)
+    if write == "replace":
+        store.insert(KEY, b"old", SOON)
+    ending = {held: b"held", odd: b"other" if lack == "changed" else b"odd"}
+    before = list(store.all())
+    if write == "insert":
+        assert not store.insert(KEY, b"new", SOON, principal=principal, ending=ending)
+    else:
+        assert not store.replace(KEY, b"old", b"new", SOON, principal=principal, ending=ending)
+    assert list(store.all()) == before
+    assert (store.find_principal("alice"), store.find_principal("bob")) == ([held], [])
+
+
+@pytest.mark.parametrize("write", ["insert", "replace"])
+def test_nothing_ends_when_the_write_itself_is_refused(store: Store, write: str) -> None:
+    store.insert(KEY, b"theirs", SOON)
+    store.insert(OTHER, b"held", SOON, principal="alice")
+    if write == "insert":
+        assert not store.insert(KEY, b"new", SOON, ending={OTHER: b"held"})
+    else:
+        assert not store.replace(KEY, b"mine", b"new", SOON, ending={OTHER: b"held"})
+    assert store.find(KEY) == Record(b"theirs", SOON)
+    assert store.find(OTHER) == Record(b"held", SOON)
+    assert store.find_principal("alice") == [OTHER]
+
+
+def test_of_many_writes_that_end_one_session_one_is_done(store: Store) -> None:
+    for round_ in range(3):
+        key = tokens.hash_token(f"round {round_}")
+        store.insert(key, b"data", SOON)
+        news = [tokens.hash_token(f"{round_}.{i}") for i in range(8)]
+        with ThreadPoolExecutor(len(news)) as pool:
+            done = list(pool.map(lambda new: store.insert(new, b"new", SOON, ending={key: b"data"}), news))  # noqa: B023
+        assert done.count(True) == 1
+        assert [new for new in news if store.find(new)] == [news[done.index(True)]]
 
 
 # -- all, count ----------------------------------------------------------------
@@ -218,6 +311,24 @@ def test_a23_the_index_follows_the_expiry(store: Store) -> None:
     assert store.find_principal("alice") == []
 
 
+def test_a23_an_entry_ends_with_an_expiry_of_its_own(store: Store) -> None:
+    """So whoever moves a session's expiry must name its principal again."""
+    store.insert(KEY, b"1", SOON, principal="alice")
+    store.insert(OTHER, b"1", SOON, principal="alice")
+    store.touch(KEY, LATER)
+    store.touch(OTHER, LATER, principal="alice")
+    store.delete_expired(10, SOON)
+    assert store.find(KEY) is not None
+    assert store.find_principal("alice") == [OTHER]
+
+
+def test_a23_a_touch_that_moves_nothing_leaves_the_entry_alone(store: Store) -> None:
+    store.insert(KEY, b"1", LATER, principal="alice")
+    store.touch(KEY, SOON, principal="alice")
+    store.delete_expired(10, SOON)
+    assert store.find_principal("alice") == [KEY]
+
+
 def test_delete_principal_ends_all_or_all_but_one(store: Store) -> None:
     for i in range(120):
         store.insert(tokens.hash_token(f"s{i}"), b"x", SOON, principal="alice")
@@ -268,8 +379,24 @@ def test_a22_a_session_extended_meanwhile_survives(store: Store) -> None:
 
 def test_now_is_the_moment_that_counts(store: Store) -> None:
     store.insert(KEY, b"x", SOON)
-    assert store.delete_expired(10, SOON) == 0, "a session ends with its expiry, not before"
-    assert store.delete_expired(10, SOON + timedelta(microseconds=1)) == 1
+    assert store.delete_expired(10, SOON - timedelta(microseconds=1)) == 0
+    assert store.delete_expired(10, SOON) == 1, "a session is active until its expiry, and not any longer"
+
+
+def test_a_session_is_over_at_its_expiry_for_every_call() -> None:
+    """Only a clock that stands still meets this moment."""
+    clock = Clock(NOW)
+    store = MemoryStore(clock)
+    store.insert(KEY, b"x", SOON, principal="alice")
+    clock.now = SOON
+    assert store.find(KEY) is None
+    assert list(store.all()) == []
+    assert store.find_principal("alice") == []
+    assert not store.touch(KEY, LATER)
+    assert not store.replace(KEY, b"x", b"y", LATER)
+    assert not store.delete(KEY, data=b"x")
+    assert (store.count(), store.count_expired()) == (0, 1)
+    assert store.delete_expired(10) == 1
 
 
 def test_the_schema_may_be_created_again(store: Store) -> None:

@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString, Self, TypeVar
 from uuid import uuid4
 
-import psycopg
-
 from . import statements
 from .database import Database
-from .lookup import NotOrdinaryError, look_up
+from .errors import StoreError
+from .guarded import Write, end
+from .lookup import find
 from .pool import Connection
 from .store import ReaperStatus, Record
-from .tokens import hash_text
+from .tokens import hash_token
 
 T = TypeVar("T")
 
@@ -25,6 +25,8 @@ _RUN_KEPT = timedelta(minutes=10)  # beyond the longest time for which a call is
 
 _PRINCIPAL_PAGE = 500
 _DELETE_PAGE = 50  # sessions in one transaction: short enough for other writers
+# Looks for sessions that were renewed while their principal's were deleted: each needs a renewal in between.
+_DELETE_ROUNDS = 20
 
 
 class ChaiStore:
@@ -62,34 +64,45 @@ class ChaiStore:
     # -- the contract ----------------------------------------------------------
 
     def find(self, key: str) -> Record | None:
-        return self._call(lambda connection: _find(connection, key))
+        return self._call(lambda connection: find(connection, key))
 
-    def insert(self, key: str, data: bytes, expiry: datetime, *, principal: str | None = None) -> bool:
+    def insert(
+        self,
+        key: str,
+        data: bytes,
+        expiry: datetime,
+        *,
+        principal: str | None = None,
+        ending: Mapping[str, bytes] | None = None,
+    ) -> bool:
         row = {"key": key, "data": data, "expiry": _naive(expiry)}
-        return self._write(statements.INSERT, row, principal)
+        return self._write(Write(statements.INSERT, row, principal, ending))
 
     def replace(
-        self, key: str, old_data: bytes, data: bytes, expiry: datetime, *, principal: str | None = None
+        self,
+        key: str,
+        old_data: bytes,
+        data: bytes,
+        expiry: datetime,
+        *,
+        principal: str | None = None,
+        ending: Mapping[str, bytes] | None = None,
     ) -> bool:
         row = {"key": key, "old": old_data, "data": data, "expiry": _naive(expiry)}
-        return self._write(statements.REPLACE, row, principal)
+        return self._write(Write(statements.REPLACE, row, principal, ending))
 
     def touch(self, key: str, expiry: datetime, *, principal: str | None = None) -> bool:
-        row = {"key": key, "expiry": _naive(expiry)}
-        return self._call(
-            lambda connection: (
-                _write(connection, statements.TOUCH, row, principal) or _find(connection, key) is not None
-            )
-        )
+        write = Write(statements.TOUCH, {"key": key, "expiry": _naive(expiry)}, principal)
+        return self._call(lambda connection: write.run(connection) or find(connection, key) is not None)
 
     def commit(self, key: str, data: bytes, expiry: datetime) -> None:
         self._count(statements.COMMIT, {"key": key, "data": data, "expiry": _naive(expiry)})
 
-    def delete(self, key: str) -> bool:
-        return self._call(
-            lambda connection: _delete(connection, [key]) > 0,
-            landed=lambda connection: _find(connection, key) is None,
-        )
+    def delete(self, key: str, *, data: bytes | None = None) -> bool:
+        def delete(connection: Connection) -> bool:
+            return _delete(connection, [key]) > 0 if data is None else end(connection, key, data)
+
+        return self._call(delete, landed=lambda connection: find(connection, key) is None)
 
     def all(self, page: int = 1000) -> Iterator[tuple[str, Record]]:
         after = ""
@@ -100,18 +113,28 @@ class ChaiStore:
 
     def find_principal(self, principal: str) -> list[str]:
         # Bounds that hold in every collation: "z" sorts behind all of base64url.
-        low = hash_text(principal) + ":"
+        low = hash_token(principal) + ":"
         span = {"low": low, "high": low + "z" * 44, "page": _PRINCIPAL_PAGE}
         keys: list[str] = []
-        while rows := self._rows(statements.ENTRIES, span):
+        while True:
+            rows = self._rows(statements.ENTRIES, span)
             keys += [key for (key,) in rows]
+            if len(rows) < _PRINCIPAL_PAGE:
+                return keys
             span["low"] = low + keys[-1]
-        return keys
 
     def delete_principal(self, principal: str, except_key: str | None = None) -> int:
-        keys = [key for key in self.find_principal(principal) if key != except_key]
-        pages = [keys[i : i + _DELETE_PAGE] for i in range(0, len(keys), _DELETE_PAGE)]
-        return sum(self._delete_page(page) for page in pages)
+        gone = 0
+        for _ in range(_DELETE_ROUNDS):
+            keys = [key for key in self.find_principal(principal) if key != except_key]
+            if not keys:
+                return gone
+            pages = [keys[i : i + _DELETE_PAGE] for i in range(0, len(keys), _DELETE_PAGE)]
+            gone += sum(self._delete_page(page) for page in pages)
+        raise StoreError(
+            f"{gone} sessions of one principal were deleted, and after {_DELETE_ROUNDS} looks there are "
+            "new ones: whoever starts them has to be stopped first"
+        )
 
     def delete_expired(self, limit: int, now: datetime | None = None) -> int:
         judge = "now()" if now is None else "%(now)b"
@@ -156,16 +179,13 @@ class ChaiStore:
     # -- calls -----------------------------------------------------------------
 
     def _rows(self, sql: LiteralString, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return self._call(lambda connection: _execute(connection, sql, values).fetchall())
+        return self._call(lambda connection: connection.query(sql, values).fetchall())
 
     def _count(self, sql: LiteralString, values: Mapping[str, Any]) -> int:
-        return self._call(lambda connection: _execute(connection, sql, values).rowcount)
+        return self._call(lambda connection: connection.query(sql, values).rowcount)
 
-    def _write(self, sql: LiteralString, row: Mapping[str, Any], principal: str | None) -> bool:
-        return self._call(
-            lambda connection: _write(connection, sql, row, principal),
-            landed=lambda connection: _holds(connection, row["key"], row["data"]),
-        )
+    def _write(self, write: Write) -> bool:
+        return self._call(write.run, landed=write.has_landed)
 
     def _delete_page(self, keys: list[str]) -> int:
         return self._call(lambda connection: _delete(connection, keys))
@@ -174,65 +194,24 @@ class ChaiStore:
         return self._database.call(work, timeout=self.timeout, landed=landed)
 
 
-def _execute(connection: Connection, sql: LiteralString, values: Mapping[str, Any]) -> psycopg.Cursor[Any]:
-    return connection.execute(sql, values, prepare=True, binary=True)
-
-
-def _find(connection: Connection, key: str) -> Record | None:
-    try:
-        return look_up(connection, key)
-    except NotOrdinaryError:
-        return _find_by_cursor(connection, key)
-
-
-def _find_by_cursor(connection: Connection, key: str) -> Record | None:
-    row = _execute(connection, statements.FIND, {"key": key}).fetchone()
-    return Record(row[0], _aware(row[1])) if row else None
-
-
-def _holds(connection: Connection, key: str, data: bytes) -> bool:
-    """Whether an earlier try of this write has landed."""
-    record = _find(connection, key)
-    return record is not None and record.data == data
-
-
-def _write(connection: Connection, sql: LiteralString, row: Mapping[str, Any], principal: str | None) -> bool:
-    """One guarded write, and with it the principal's entry if there is one to write."""
-    if principal is None:
-        return _execute(connection, sql, row).rowcount > 0
-    with connection.transaction():
-        written = _execute(connection, sql, row).rowcount > 0
-        if written:
-            _enter(connection, row, principal)
-    return written
-
-
-def _enter(connection: Connection, row: Mapping[str, Any], principal: str) -> None:
-    entry = {"key": row["key"], "expiry": row["expiry"], "id": f"{hash_text(principal)}:{row['key']}"}
-    if principal and _execute(connection, statements.ENTRY_UPDATE, entry).rowcount:
-        return
-    _execute(connection, statements.ENTRY_DELETE, entry)
-    if principal:
-        _execute(connection, statements.ENTRY_INSERT, entry)
-
-
 def _delete(connection: Connection, keys: Iterable[str]) -> int:
     """Sessions and their entries in one transaction and one round trip."""
     with connection.pipeline():
-        sessions: list[psycopg.Cursor[Any]] = []
-        for key in keys:
-            sessions.append(_execute(connection, statements.DELETE, {"key": key}))
-            _execute(connection, statements.ENTRY_DELETE, {"key": key})
-    return sum(cursor.rowcount for cursor in sessions)
+        cursors = [
+            connection.query(sql, {"key": key})
+            for key in keys
+            for sql in (statements.DELETE, statements.ENTRY_DELETE)
+        ]
+    return sum(cursor.rowcount for cursor in cursors[::2])
 
 
 def _record_run(connection: Connection, run: Mapping[str, Any], repeated: timedelta) -> None:
     with connection.transaction():
-        if not _execute(connection, statements.RUN_ENTER, run).rowcount:
+        if not connection.query(statements.RUN_ENTER, run).rowcount:
             return  # an earlier try has landed, its answer was lost
-        _execute(connection, statements.RUN_ADD, run)
-        now = _execute(connection, statements.RUN_NOW, {}).fetchall()[0][0]
-        _execute(connection, statements.RUN_FORGET, {"until": _naive(now - repeated)})
+        connection.query(statements.RUN_ADD, run)
+        now = connection.query(statements.RUN_NOW, {}).fetchall()[0][0]
+        connection.query(statements.RUN_FORGET, {"until": _naive(now - repeated)})
 
 
 def _naive(moment: datetime) -> datetime:

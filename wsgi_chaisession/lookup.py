@@ -29,6 +29,19 @@ class NotOrdinaryError(Exception):
     """A cursor must look instead: it can do more, or knows what is wrong."""
 
 
+def find(connection: Connection, key: str) -> Record | None:
+    """The active session under *key*, found either way."""
+    try:
+        return look_up(connection, key)
+    except NotOrdinaryError:
+        return find_by_cursor(connection, key)
+
+
+def find_by_cursor(connection: Connection, key: str) -> Record | None:
+    row = connection.query(statements.FIND, {"key": key}).fetchone()
+    return Record(row[0], row[1].replace(tzinfo=UTC)) if row else None
+
+
 def look_up(connection: Connection, key: str) -> Record | None:
     """The active session under *key*; NotOrdinaryError when this is no way to find out."""
     if greenlets_wait() or not key.isascii():

@@ -8,12 +8,12 @@ neither used nor closed there, nor collected, since closing would end it for bot
 
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from math import inf
 from threading import Condition
 from time import monotonic
-from typing import Any, Self, TypeVar, cast
+from typing import Any, LiteralString, Self, TypeVar, cast
 
 import psycopg
 from psycopg import waiting
@@ -43,6 +43,10 @@ class Connection(psycopg.Connection[Any]):
     def adopt(cls, connection: psycopg.Connection[Any]) -> Self:
         connection.__class__ = cls  # chaisql.connect makes plain ones; no state differs
         return cast("Self", connection)
+
+    def query(self, sql: LiteralString, values: Mapping[str, Any]) -> psycopg.Cursor[Any]:
+        """Run a statement as all of the store's are: prepared at once, its results in binary."""
+        return self.execute(sql, values, prepare=True, binary=True)
 
     def wait(
         self,

@@ -38,16 +38,17 @@ COMMIT = (
     " ON CONFLICT (token) DO UPDATE SET data = EXCLUDED.data, expiry = EXCLUDED.expiry"
 )
 DELETE = "DELETE FROM sessions WHERE token = %(key)b"
+END = "DELETE FROM sessions WHERE token = %(key)b AND data = %(data)b AND expiry > now()"
 PAGE = (
     "SELECT token, data, expiry FROM sessions WHERE token > %(after)b AND expiry > now()"
     " ORDER BY token LIMIT %(page)b"
 )
 COUNT = "SELECT count(*) FROM sessions WHERE expiry > now()"
-COUNT_EXPIRED = "SELECT count(*) FROM sessions WHERE expiry < now()"
+COUNT_EXPIRED = "SELECT count(*) FROM sessions WHERE expiry <= now()"
 # The expiry is judged again outside: a session extended after the inner select survives.
 EXPIRED = (
-    "DELETE FROM {table} WHERE expiry < {now} AND {key} IN"
-    " (SELECT {key} FROM {table} WHERE expiry < {now} ORDER BY expiry LIMIT %(limit)b)"
+    "DELETE FROM {table} WHERE expiry <= {now} AND {key} IN"
+    " (SELECT {key} FROM {table} WHERE expiry <= {now} ORDER BY expiry LIMIT %(limit)b)"
 )
 
 ENTRY_UPDATE = "UPDATE session_principals SET expiry = %(expiry)b WHERE id = %(id)b"
@@ -61,7 +62,7 @@ ENTRIES = (
     " ORDER BY id LIMIT %(page)b"
 )
 
-OLDEST = "SELECT now(), expiry FROM sessions WHERE expiry < now() ORDER BY expiry LIMIT 1"
+OLDEST = "SELECT now(), expiry FROM sessions WHERE expiry <= now() ORDER BY expiry LIMIT 1"
 
 # A run enters under an id of its own before it is added, so that a repeat adds nothing. Only the store's
 # clock is read: reapers on several hosts need not agree about the time.

@@ -2,7 +2,9 @@
 
 Keys are hashed tokens and opaque to the store. Times are aware, in UTC, with
 microseconds. Absence is a value; an exception (StoreError or StoreUnavailable)
-means that the store itself failed. Every call may be repeated after a failure.
+means that the store itself failed. Every call may be repeated after a failure. A
+session is active while its expiry lies ahead; from that moment on it is expired, and
+but for ``delete`` and ``delete_expired`` as good as gone.
 
 ``principal`` is the application's name of a user. A store keeps only its hash,
 in an index from principal to keys, written in the same transaction as the
@@ -11,9 +13,16 @@ session:
 * None leaves the index as it is (and must cost nothing),
 * "" removes this key's entry,
 * anything else enters the key under that principal with the session's expiry.
+
+An entry ends with that expiry of its own: whoever moves a session's expiry names its
+principal again.
+
+``ending`` names other sessions that end with a write, each by its key and the data that
+it must hold. Unless all of them are active and hold it, and the write itself is not
+refused, nothing at all is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, Self
@@ -60,8 +69,16 @@ class Store(Protocol):
         """The record, or None when it is missing or expired by the store's clock."""
         ...
 
-    def insert(self, key: str, data: bytes, expiry: datetime, *, principal: str | None = None) -> bool:
-        """Add a new session; False, and nothing written, when the key exists."""
+    def insert(
+        self,
+        key: str,
+        data: bytes,
+        expiry: datetime,
+        *,
+        principal: str | None = None,
+        ending: Mapping[str, bytes] | None = None,
+    ) -> bool:
+        """Add a new session; False, and nothing written, when the key exists or *ending* does not hold."""
         ...
 
     def replace(
@@ -72,8 +89,12 @@ class Store(Protocol):
         expiry: datetime,
         *,
         principal: str | None = None,
+        ending: Mapping[str, bytes] | None = None,
     ) -> bool:
-        """Compare-and-swap; False when the key is gone, expired, or holds other data."""
+        """Compare-and-swap; False when the key is gone, expired or holds other data.
+
+        False, too, when *ending* does not hold.
+        """
         ...
 
     def touch(self, key: str, expiry: datetime, *, principal: str | None = None) -> bool:
@@ -84,12 +105,20 @@ class Store(Protocol):
         """Insert or overwrite, unconditionally. For migrations; requests never use it."""
         ...
 
-    def delete(self, key: str) -> bool:
-        """Remove the session and its index entry; False when there was none."""
+    def delete(self, key: str, *, data: bytes | None = None) -> bool:
+        """Remove the session and its index entry; False when there was none.
+
+        With *data*, only an active session that holds it. After an answer that got lost, the
+        repeat says True for a session that is gone, whoever removed it.
+        """
         ...
 
     def all(self, page: int = 1000) -> Iterator[tuple[str, Record]]:
-        """Every active session, read *page* rows at a time; deleting meanwhile is fine."""
+        """Every active session, read *page* rows at a time; deleting meanwhile is fine.
+
+        A session that is deleted or changed while its page is being gone through may still be
+        met as it was.
+        """
         ...
 
     def find_principal(self, principal: str) -> list[str]:
@@ -97,11 +126,15 @@ class Store(Protocol):
         ...
 
     def delete_principal(self, principal: str, except_key: str | None = None) -> int:
-        """Remove this principal's sessions, but for *except_key*; how many went."""
+        """Remove this principal's sessions, but for *except_key*; how many went.
+
+        Also those that are renewed meanwhile: no session that was active when the call
+        began goes on under another key.
+        """
         ...
 
     def delete_expired(self, limit: int, now: datetime | None = None) -> int:
-        """Remove at most *limit* sessions that expired before *now*, oldest first.
+        """Remove at most *limit* sessions that have expired by *now*, oldest first.
 
         Without *now* the store's own clock judges. Returns how many went; fewer
         than *limit* means that none are left.

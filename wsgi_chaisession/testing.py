@@ -1,10 +1,10 @@
-"""For the tests of applications: a store in memory, on a clock that stands still.
+"""For the tests of applications: a store in memory, and a clock that moves only when told to.
 
 MemoryStore keeps the whole contract of Store, so a test that passes on it passes
 on ChaiStore. It belongs to one process and forgets everything with it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from .errors import StoreUnavailable
 from .store import ReaperStatus, Record
-from .tokens import hash_text
+from .tokens import hash_token
 
 
 @dataclass
@@ -52,14 +52,29 @@ def _scripted(
     return run
 
 
-class MemoryStore:
-    """The Store contract over dictionaries; *clock* decides what has expired."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One line of the index from principals to sessions."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
-        self.clock = clock or Clock()
+    principal: str  # hashed
+    expiry: datetime
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class MemoryStore:
+    """The Store contract over dictionaries.
+
+    :param clock: decides what has expired; default: real time.
+    """
+
+    def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
+        self.clock = clock or _utc_now
         self._lock = RLock()
         self._rows: dict[str, Record] = {}
-        self._principals: dict[str, str] = {}  # key → hashed principal
+        self._entries: dict[str, _Entry] = {}  # by the session's key
         self._reaper: ReaperStatus | None = None
         self._script: dict[tuple[str, str], list[Callable[[], None]]] = {}
 
@@ -112,11 +127,19 @@ class MemoryStore:
             return self._active(key)
 
     @_scripted
-    def insert(self, key: str, data: bytes, expiry: datetime, *, principal: str | None = None) -> bool:
+    def insert(
+        self,
+        key: str,
+        data: bytes,
+        expiry: datetime,
+        *,
+        principal: str | None = None,
+        ending: Mapping[str, bytes] | None = None,
+    ) -> bool:
         with self._lock:
-            if key in self._rows:
+            if key in self._rows or not self._all_hold(ending):
                 return False
-            self._put(key, Record(data, expiry), principal)
+            self._put(key, Record(data, expiry), principal, ending)
             return True
 
     @_scripted
@@ -128,12 +151,12 @@ class MemoryStore:
         expiry: datetime,
         *,
         principal: str | None = None,
+        ending: Mapping[str, bytes] | None = None,
     ) -> bool:
         with self._lock:
-            record = self._active(key)
-            if record is None or record.data != old_data:
+            if not self._holds(key, old_data) or not self._all_hold(ending):
                 return False
-            self._put(key, Record(data, expiry), principal)
+            self._put(key, Record(data, expiry), principal, ending)
             return True
 
     @_scripted
@@ -142,8 +165,8 @@ class MemoryStore:
             record = self._active(key)
             if record is None:
                 return False
-            later = max(record.expiry, expiry)
-            self._put(key, replace(record, expiry=later), principal)
+            if expiry > record.expiry:
+                self._put(key, replace(record, expiry=expiry), principal)
             return True
 
     @_scripted
@@ -152,18 +175,14 @@ class MemoryStore:
             self._put(key, Record(data, expiry), None)
 
     @_scripted
-    def delete(self, key: str) -> bool:
+    def delete(self, key: str, *, data: bytes | None = None) -> bool:
         with self._lock:
-            return self._drop(key)
+            return (data is None or self._holds(key, data)) and self._drop(key)
 
     @_scripted
-    def all(self, page: int = 1000) -> Iterator[tuple[str, Record]]:  # noqa: ARG002 - as above
+    def all(self, page: int = 1000) -> Iterator[tuple[str, Record]]:  # noqa: ARG002 - memory needs no pages
         with self._lock:
-            keys = sorted(self._rows)
-        for key in keys:
-            record = self._active(key)
-            if record is not None:
-                yield key, record
+            return iter([(key, self._rows[key]) for key in sorted(self._rows) if self._active(key)])
 
     @_scripted
     def find_principal(self, principal: str) -> list[str]:
@@ -180,9 +199,12 @@ class MemoryStore:
     def delete_expired(self, limit: int, now: datetime | None = None) -> int:
         with self._lock:
             moment = now or self.clock()
+            self._entries = {key: entry for key, entry in self._entries.items() if entry.expiry > moment}
             rows = sorted(self._rows.items(), key=lambda row: row[1].expiry)
-            expired = [key for key, record in rows if record.expiry < moment][:limit]
-            return sum(self._drop(key) for key in expired)
+            expired = [key for key, record in rows if record.expiry <= moment][:limit]
+            for key in expired:
+                del self._rows[key]
+            return len(expired)
 
     @_scripted
     def count(self) -> int:
@@ -223,18 +245,32 @@ class MemoryStore:
         record = self._rows.get(key)
         return record if record and record.expiry > self.clock() else None
 
+    def _holds(self, key: str, data: bytes) -> bool:
+        record = self._active(key)
+        return record is not None and record.data == data
+
+    def _all_hold(self, ending: Mapping[str, bytes] | None) -> bool:
+        return all(self._holds(key, data) for key, data in (ending or {}).items())
+
     def _owned(self, principal: str) -> list[str]:
-        hashed = hash_text(principal)
-        owned = [key for key, owner in self._principals.items() if owner == hashed]
-        return sorted(key for key in owned if self._active(key))
+        hashed, now = hash_token(principal), self.clock()
+        entries = self._entries.items()
+        return sorted(key for key, entry in entries if entry.principal == hashed and entry.expiry > now)
 
     def _drop(self, key: str) -> bool:
-        self._principals.pop(key, None)
+        self._entries.pop(key, None)
         return self._rows.pop(key, None) is not None
 
-    def _put(self, key: str, record: Record, principal: str | None) -> None:
-        self._rows[key] = replace(record, expiry=record.expiry.astimezone(UTC))
+    def _put(
+        self, key: str, record: Record, principal: str | None, ending: Mapping[str, bytes] | None = None
+    ) -> None:
+        if record.expiry.tzinfo is None:
+            raise ValueError(f"a store's times are aware, and {record.expiry} has no time zone")
+        for other in ending or {}:
+            self._drop(other)
+        expiry = record.expiry.astimezone(UTC)
+        self._rows[key] = replace(record, expiry=expiry)
         if principal:
-            self._principals[key] = hash_text(principal)
+            self._entries[key] = _Entry(hash_token(principal), expiry)
         elif principal == "":
-            self._principals.pop(key, None)
+            self._entries.pop(key, None)

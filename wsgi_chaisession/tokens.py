@@ -26,13 +26,8 @@ def is_well_formed(token: str) -> bool:
     return _well_formed(token) is not None
 
 
-def hash_token(token: str) -> str:
-    """The key under which a store knows *token*."""
-    return hash_text(token)
-
-
-def hash_text(text: str) -> str:
-    """SHA-256 of *text* as 43 base64url characters."""
+def hash_token(text: str) -> str:
+    """The key under which a store knows a token, or a principal: its SHA-256 as 43 base64url characters."""
     digest = sha256(text.encode("utf-8", "surrogatepass")).digest()
     return b2a_base64(digest, newline=False)[:43].translate(_URL_SAFE).decode("ascii")
 
