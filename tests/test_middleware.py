@@ -374,9 +374,9 @@ class HeaderTransport:
     vary = "X-Session"
     persist = True
 
-    def read(self, environ: dict[str, Any]) -> str | None:
+    def read(self, environ: dict[str, Any]) -> list[str]:
         token = environ.get("HTTP_X_SESSION", "")
-        return token if tokens.is_well_formed(token) else None
+        return [token] if tokens.is_well_formed(token) else []
 
     def usable(self, environ: dict[str, Any]) -> bool:
         return True

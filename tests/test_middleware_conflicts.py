@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from wsgi_chaisession import Flash, MsgpackCodec, SessionConflict, StoreError, StoreUnavailable, tokens
-from wsgi_chaisession.keeper import ATTEMPTS
+from wsgi_chaisession.commit import ATTEMPTS
 from wsgi_chaisession.testing import Clock, MemoryStore
 
 
@@ -154,7 +154,7 @@ def test_a10_a_session_destroyed_meanwhile_is_not_brought_back(
     assert memory.count() == 0
     assert "Set-Cookie" not in response.headers, "it may have a newer one by now"
     assert site.middleware.counters["gone"] == 1
-    assert "has gone while a request used it" in caplog.text
+    assert "has gone while it was used; changes dropped" in caplog.text
 
 
 def test_a10_nor_by_a_touch(make_site: Any, memory: MemoryStore, clock: Clock) -> None:

@@ -117,6 +117,10 @@ def stored(memory: MemoryStore, token: str) -> Any:
     return MsgpackCodec().loads(record.data)["values"] if record else None
 
 
+def loaded(record: Any) -> dict[str, Any]:
+    return MsgpackCodec().loads(record.data)
+
+
 def fail() -> bytes:
     raise ZeroDivisionError
 
@@ -262,6 +266,39 @@ def test_w3_close_when_nothing_was_iterated(wrap: Any, server: Server) -> None:
     assert app.body.closed == 1
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit, GeneratorExit])
+def test_w3_an_error_in_the_body_saves_nothing_after_the_headers(
+    wrap: Any, server: Server, memory: MemoryStore, token: str, *, error: type[BaseException]
+) -> None:
+    """As one before the headers saves nothing: a half done change is none."""
+
+    def parts(session: Any) -> Iterator[bytes]:
+        session["n"] = 2
+        yield b"first"
+        session["n"] = 3
+        yield b"second"
+        raise error
+
+    with pytest.raises(error):
+        server.run(wrap(streaming(parts)), environ(token))
+    assert stored(memory, token) == {"n": 2}
+
+
+def test_w3_a_client_that_leaves_keeps_what_was_done_until_then(
+    wrap: Any, server: Server, memory: MemoryStore, token: str
+) -> None:
+    def parts(session: Any) -> Iterator[bytes]:
+        yield b"first"
+        session["n"] = 2
+        yield b"second"
+        session["n"] = 3
+
+    body = iter(wrap(streaming(parts))(environ(token), server.start_response))
+    assert [next(body), next(body)] == [b"first", b"second"]
+    body.close()
+    assert stored(memory, token) == {"n": 2}
+
+
 @pytest.mark.parametrize("good", [0, 1, 2])
 def test_w3_close_after_an_error_in_the_body(wrap: Any, server: Server, good: int) -> None:
     app = streaming(lambda session: [b"x"] * good + [fail])
@@ -326,6 +363,23 @@ def test_w4_lists_reach_the_server_as_they_are(wrap: Any, server: Server, body: 
 
     assert wrap(app)(environ(), server.start_response) is body
     assert server.header("Set-Cookie")
+
+
+@pytest.mark.parametrize("kind", [list, tuple, FileWrapper])
+def test_w4_a_subclass_that_runs_code_is_no_list(
+    wrap: Any, server: Server, memory: MemoryStore, token: str, *, kind: Any
+) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        class Running(kind):  # type: ignore[misc]
+            def __iter__(self) -> Iterator[bytes]:
+                environ[KEY]["n"] = 2
+                return super().__iter__()  # type: ignore[no-any-return]
+
+        start_response("200 OK", PLAIN)
+        return Running(io.BytesIO(b"part") if kind is FileWrapper else [b"part"])
+
+    assert server.run(wrap(app), environ(token) | {"wsgi.file_wrapper": FileWrapper}) == b"part"
+    assert stored(memory, token) == {"n": 2}
 
 
 def test_w4_a_file_wrapper_reaches_the_server_as_it_is(wrap: Any, server: Server) -> None:
@@ -476,6 +530,49 @@ def test_w6_changes_after_a_write_are_saved_at_close(
 
     assert server.run(wrap(app), environ(token)) == b"onetwo"
     assert stored(memory, token) == {"n": 7}
+
+
+@pytest.mark.parametrize("kind", [list, tuple, FileWrapper], ids=["list", "tuple", "file"])
+def test_w6_changes_between_a_write_and_the_return_are_saved(
+    wrap: Any, server: Server, memory: MemoryStore, token: str, *, kind: Any
+) -> None:
+    body = kind(io.BytesIO(b"two") if kind is FileWrapper else [b"two"])
+
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", PLAIN)(b"one")
+        environ[KEY]["n"] = 2
+        return body
+
+    given = environ(token) | {"wsgi.file_wrapper": FileWrapper}
+    assert wrap(app)(given, server.start_response) is body, "it is passed through all the same"
+    assert stored(memory, token) == {"n": 2}
+
+
+@pytest.mark.parametrize("lack", ["conflict", "store", "codec"])
+def test_w6_a_late_save_that_cannot_be_is_logged_and_counted(
+    wrap: Any,
+    server: Server,
+    memory: MemoryStore,
+    token: str,
+    *,
+    lack: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", PLAIN)(b"one")
+        environ[KEY]["n"] = object() if lack == "codec" else 2
+        if lack == "store":
+            memory.fail_next("replace")
+        elif lack == "conflict":
+            [(key, record)] = memory.all()
+            memory.commit(key, MsgpackCodec().dumps(loaded(record) | {"label": "theirs"}), record.expiry)
+        return [b"two"]
+
+    middleware = wrap(app, on_conflict="error")
+    assert server.run(middleware, environ(token)) == b"onetwo"
+    assert stored(memory, token) == {"n": 1}
+    assert "changes made after the headers left are lost" in caplog.text
+    assert middleware.counters["store_error"] == 1
 
 
 def test_w6_a_failing_commit_stops_the_write(wrap: Any, server: Server, memory: MemoryStore) -> None:

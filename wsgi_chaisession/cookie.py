@@ -35,8 +35,8 @@ class Transport(Protocol):
         """Whether the client is told the expiry, also of sessions that are not to be remembered."""
         ...
 
-    def read(self, environ: dict[str, Any]) -> str | None:
-        """The first well-formed token that the client sent."""
+    def read(self, environ: dict[str, Any]) -> list[str]:
+        """The well-formed tokens that the client sent, in its order; the first five are looked up."""
         ...
 
     def usable(self, environ: dict[str, Any]) -> bool:
@@ -81,22 +81,22 @@ class Cookie:
     partitioned: bool = False
     persist: bool = True
     vary: str = field(default="Cookie", init=False, repr=False)
-    _find: Any = field(init=False, repr=False, compare=False)
+    _find_all: Any = field(init=False, repr=False, compare=False)
     _must_be_secure: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._check_name()
         self._check_attributes()
         pattern = rf'(?:^|;)[ \t]*{re.escape(self.name)}[ \t]*=[ \t]*"?({TOKEN_PATTERN})"?[ \t]*(?=;|$)'
-        object.__setattr__(self, "_find", re.compile(pattern).search)
+        object.__setattr__(self, "_find_all", re.compile(pattern).findall)
         object.__setattr__(self, "_must_be_secure", self._needs_secure())
 
-    def read(self, environ: dict[str, Any]) -> str | None:
+    def read(self, environ: dict[str, Any]) -> list[str]:
         header = environ.get("HTTP_COOKIE")
         if not header or self.name not in header:
-            return None
-        match = self._find(header)
-        return match[1] if match else None
+            return []
+        found: list[str] = self._find_all(header)
+        return found if len(found) < 2 else list(dict.fromkeys(found))
 
     def usable(self, environ: dict[str, Any]) -> bool:
         if not self._must_be_secure or environ.get("wsgi.url_scheme") == "https":

@@ -1,13 +1,11 @@
-"""One request's work on one session, and who loads and stores it.
+"""One request's work on one session, as plain data.
 
-A Draft is plain data. The session changes it, the keeper moves it to the store and back, and the
-middleware reads from it what the client has to be told.
+The session changes it, the keeper moves it to the store and back, and the middleware reads from it
+what the client has to be told.
 """
 
-from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import datetime
 
 from .payload import Payload
 
@@ -25,6 +23,22 @@ class Stored:
 
 
 @dataclass(slots=True)
+class Absorbed:
+    """Another session that was merged into this one; it ends when this one is next written."""
+
+    row: Stored
+    before: bytes  # this session without the other: its payload, encoded
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A write whose answer, should it not have come, may have got lost on the way back."""
+
+    row: Stored
+    ending: dict[str, bytes]  # the rows that end with it: their keys and data
+
+
+@dataclass(slots=True)
 class Draft:
     """One request's work on one session, between load and commit."""
 
@@ -32,22 +46,7 @@ class Draft:
     origin: Stored | None = None  # as loaded: what the client's cookie says
     stored: Stored | None = None  # as now in the store
     token: str | None = None  # under which it is, or will be, stored
-    obsolete: list[str] = field(default_factory=list)  # keys to delete after a commit
+    absorbed: list[Absorbed] = field(default_factory=list)
+    attempt: Attempt | None = None
+    gone: bool = False  # it ended elsewhere while this request used it
     suspect: bool = False  # set, or handed out mutable: compare before believing it clean
-
-
-class Keeper(Protocol):
-    """Loads and stores drafts. Its failures are StoreError."""
-
-    counters: Counter[str]
-
-    @property
-    def idle_timeout(self) -> timedelta | None: ...
-    def now(self) -> datetime: ...
-    def fresh(self) -> Draft: ...
-    def fresh_deadline(self) -> datetime: ...
-    def open(self, token: str | None) -> Draft: ...
-    def changed(self, draft: Draft) -> bool: ...
-    def save(self, draft: Draft) -> None: ...
-    def discard(self, key: str) -> None: ...
-    def discard_others(self, principal: str, key: str | None) -> int: ...

@@ -14,7 +14,7 @@ from .errors import CodecError, SessionConflict, StoreError
 from .headers import Headers, keep_from_caches, vary_on
 from .response import Response
 from .tokens import label
-from .visit import Visit
+from .visit import HEADERS_LEFT, Visit
 
 logger = logging.getLogger(__name__)
 
@@ -35,15 +35,16 @@ class Exchange(Response):
     def finish(self, status: str, headers: Headers) -> Headers:
         """The application's headers and ours; the session is committed on the way."""
         visit = self._visit
-        if visit.failure is not None and status.startswith("5"):
-            raise visit.failure  # the application reported the store's failure as its own
-        draft = visit.draft
-        if draft is not None:
+        if visit.failure is not None and str(status).startswith("500"):
+            raise visit.failure  # what a framework makes of an error that nobody has handled
+        if visit.draft is not None:
+            visit.commit()
             headers = list(headers)
-            if draft.stored is not None or self._worth_a_row(draft):
-                visit.commit()
-            self._tell(draft, headers)
-        visit.sealed = True
+            self._tell(visit.draft, headers)
+        elif visit.failure is not None:
+            headers = list(headers)
+            vary_on(headers, self._transport.vary)
+        visit.sealed = HEADERS_LEFT
         return headers
 
     def closed(self) -> None:
@@ -58,9 +59,6 @@ class Exchange(Response):
             self._visit.keeper.counters["store_error"] += 1
             logger.exception("session %s: changes made after the headers left are lost", label(key))
 
-    def _worth_a_row(self, draft: Draft) -> bool:
-        return not draft.payload.empty and self._transport.usable(self._environ)
-
     def _tell(self, draft: Draft, headers: Headers) -> None:
         header = self._token_header(draft)
         if header is not None:
@@ -74,15 +72,19 @@ class Exchange(Response):
         if stored is origin and stored is not None:
             return None
         transport, environ = self._transport, self._environ
+        if stored is None or stored.token is None:
+            return transport.withdraw(environ) if self._ended(draft) and transport.usable(environ) else None
         if not transport.usable(environ):
             return None
-        if stored is None or stored.token is None:
-            ended = self._visit.destroyed and self._visit.client_token() is not None
-            return transport.withdraw(environ) if ended else None
         expires = self._expires(stored)
         if origin is not None and (origin.token, self._expires(origin)) == (stored.token, expires):
             return None
         return transport.issue(environ, stored.token, expires, self._visit.keeper.now())
+
+    def _ended(self, draft: Draft) -> bool:
+        """Whether this request has ended the session of the client's token. One that others ended may
+        have been renewed: its client may hold a newer token by now."""
+        return draft.origin is not None or (self._visit.destroyed and bool(self._visit.client_tokens()))
 
     def _expires(self, row: Stored) -> datetime | None:
         return row.expiry if self._transport.persist or row.remember else None

@@ -16,10 +16,11 @@ from .cookie import Cookie, Transport
 from .draft import Draft
 from .errors import SessionConflict, SessionError, StoreError
 from .exchange import Exchange
-from .keeper import Clock, OnConflict, Policy, SessionKeeper
+from .keeper import Keeper
+from .rows import Clock, OnConflict, Policy
 from .session import Session
 from .store import Store
-from .visit import Visit
+from .visit import NOT_ITS_REQUEST, Visit
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ class SessionMiddleware:
             raise ValueError(f"environ_key {environ_key!r} needs a dot (PEP 3333)")
         policy = _policy(lifetime, idle_timeout, touch_interval, on_conflict)
         self._app = app
-        self._keeper = SessionKeeper(store.with_timeout(store_timeout), codec or MsgpackCodec(), policy)
+        self._keeper = Keeper(store, codec or MsgpackCodec(), policy, store_timeout=store_timeout)
         self._transport = transport or cookie
         self._environ_key = environ_key
         self._error_handler = error_handler or service_unavailable
@@ -105,7 +106,7 @@ class SessionMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if self._environ_key in environ or (self._skip is not None and self._skip(environ)):
             return self._app(environ, start_response)
-        visit = Visit(self._keeper, self._transport.read, environ)
+        visit = Visit(self._keeper, self._transport, environ)
         environ[self._environ_key] = Session(visit)
         exchange = Exchange(visit, self._transport, environ, start_response)
         try:
@@ -142,7 +143,7 @@ class SessionMiddleware:
 
         Without a token, or with an unknown one, it is a new session.
         """
-        return Session(Visit(self._keeper, _same, token))
+        return Session(Visit(self._keeper, _NoClient(), token, retries=True))
 
     def sessions(self) -> Iterator[Session]:
         """Every active session, read page by page: look, change and commit(), or destroy().
@@ -177,22 +178,18 @@ class SessionMiddleware:
 
         :raises StoreError: the store failed.
         """
-        for draft in self._keeper.of_principal(principal):
-            if draft.stored is not None and draft.stored.key == key:
-                self._keeper.discard(key)
-                return True
-        return False
+        return self._keeper.discard_of(principal, key)
 
     def _met(self, draft: Draft) -> Session:
-        visit = Visit(self._keeper, _same, None, draft)
-        visit.sealed = True
+        visit = Visit(self._keeper, _NoClient(), None, draft=draft, retries=True)
+        visit.sealed = NOT_ITS_REQUEST
         return Session(visit)
 
     def _device(self, draft: Draft) -> Device:
         payload, row = draft.payload, draft.stored
         assert row is not None, "only stored sessions are listed"  # noqa: S101 - for the type checker
-        since = payload.since or self._keeper.now()
-        return Device(row.key, payload.label, since, self._keeper.seen(draft), row.expiry)
+        since, seen = payload.since or self._keeper.now(), self._keeper.seen(draft)
+        return Device(row.key, payload.label, since, seen and max(seen, since), row.expiry)
 
     # -- one request -----------------------------------------------------------
 
@@ -238,8 +235,6 @@ def _policy(
         raise ValueError(f"touch_interval must not be negative, not {touch_interval}")
     if on_conflict not in ("merge", "overwrite", "error"):
         raise ValueError(f"on_conflict is 'merge', 'overwrite' or 'error', not {on_conflict!r}")
-    if touch_interval is None:
-        touch_interval = (idle_timeout or zero) / 10
     return Policy(
         lifetime=lifetime,
         idle_timeout=idle_timeout,
@@ -248,6 +243,11 @@ def _policy(
     )
 
 
-def _same(token: str | None) -> str | None:
-    """How the token is read where no request brings it."""
-    return token
+class _NoClient:
+    """Where no request brings a token: whoever asks has it at hand, and will pass on a new one."""
+
+    def read(self, token: str | None) -> list[str]:
+        return [] if token is None else [token]
+
+    def usable(self, token: str | None) -> bool:  # noqa: ARG002 - there is nobody to ask
+        return True

@@ -9,9 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
 
-Encode = Callable[[Mapping[str, Any]], bytes]
+K = TypeVar("K")
+Same = Callable[[Any, Any], bool]
+
+# What a session may be told to live, from now on or idle. Browsers keep no cookie longer than 400 days.
+MAX_LIFE = timedelta(days=36525)
+_LAST_YEAR = 9998  # beyond it there is no day after tomorrow
 
 
 class _Inherit(Enum):
@@ -38,7 +43,8 @@ class Payload:
     deadline: datetime
     idle_timeout: IdleTimeout = INHERIT
     values: dict[str, Any] = field(default_factory=dict)
-    flashes: list[Flash] = field(default_factory=list)
+    # By numbers drawn at random: two tabs may leave the same text, and each is shown once.
+    flashes: dict[int, Flash] = field(default_factory=dict)
     remember: bool = False
     principal: str | None = None
     since: datetime | None = None  # when the principal came: the login
@@ -54,7 +60,7 @@ class Payload:
         if self.idle_timeout is not INHERIT:
             parts["idle_timeout"] = self.idle_timeout
         if self.flashes:
-            parts["flashes"] = [list(flash) for flash in self.flashes]
+            parts["flashes"] = [[*flash, number] for number, flash in self.flashes.items()]
         if self.remember:
             parts["remember"] = True
         if self.principal is not None:
@@ -69,7 +75,7 @@ class Payload:
     def from_dict(cls, parts: Mapping[str, Any]) -> Self:
         """The reverse of to_dict; ValueError when a part is missing or of another type."""
         try:
-            payload = cls(_aware(parts["deadline"]), INHERIT, _expect(parts["values"], dict))
+            payload = cls(_moment(parts["deadline"]), INHERIT, _expect(parts["values"], dict))
             if len(parts) > 2:
                 payload._add(parts)
         except (KeyError, TypeError) as error:
@@ -77,11 +83,11 @@ class Payload:
         return payload
 
     def _add(self, parts: Mapping[str, Any]) -> None:
-        self.idle_timeout = _expect(parts.get("idle_timeout", INHERIT), timedelta, type(None), _Inherit)
-        self.flashes = [Flash(*flash) for flash in parts.get("flashes", [])]
+        self.idle_timeout = _idle_timeout(parts.get("idle_timeout", INHERIT))
+        self.flashes = dict(_flash(i, *flash) for i, flash in enumerate(parts.get("flashes", ())))
         self.remember = _expect(parts.get("remember", False), bool)
         self.principal = _expect(parts.get("principal"), str, type(None))
-        self.since = _aware(parts["since"]) if "since" in parts else None
+        self.since = _moment(parts["since"]) if "since" in parts else None
         self.label = _expect(parts.get("label", ""), str)
 
 
@@ -91,21 +97,50 @@ def _expect(value: Any, *kinds: type) -> Any:
     return value
 
 
-def _aware(value: Any) -> datetime:
-    if not isinstance(value, datetime) or value.tzinfo is None:
+def _moment(value: Any) -> datetime:
+    if not isinstance(value, datetime) or value.tzinfo is None or value.year > _LAST_YEAR:
         raise TypeError("something else where a time with its zone belongs")
     return value
 
 
-def rebase(mine: Payload, base: Payload, theirs: Payload, encode: Encode) -> Payload:
+def _idle_timeout(value: Any) -> IdleTimeout:
+    idle: IdleTimeout = _expect(value, timedelta, type(None), _Inherit)
+    if isinstance(idle, timedelta) and not timedelta(0) < idle <= MAX_LIFE:
+        raise TypeError(f"an idle timeout of {idle}")
+    return idle
+
+
+def _flash(place: int, message: Any, category: Any, number: Any = None) -> tuple[int, Flash]:
+    if number is None:  # written before messages had numbers
+        number = -1 - place
+    return _expect(number, int), Flash(_expect(message, str), _expect(category, str))
+
+
+def absorb(mine: Payload, other: Payload) -> None:
+    """Take over what another session consists of. Of its values all win, of the rest what *mine* lacks."""
+    mine.values.update(other.values)
+    mine.flashes.update(other.flashes)
+    mine.deadline = max(mine.deadline, other.deadline)
+    if mine.idle_timeout is INHERIT:
+        mine.idle_timeout = other.idle_timeout
+    mine.remember = mine.remember or other.remember
+    if mine.principal is None:
+        mine.principal, mine.since = other.principal, other.since
+    mine.label = mine.label or other.label
+
+
+def rebase(mine: Payload, base: Payload, theirs: Payload, same: Same) -> Payload:
     """Apply to *theirs* what turned *base* into *mine*, key by key.
 
-    Changes of different keys both survive; of the same key, mine wins. Values
-    are compared as encoded, so that 1, 1.0 and True differ and nested changes show.
+    Changes of different keys both survive; of the same key, mine wins. What nobody changed stays
+    the object that it is in *mine*, because the application may hold it.
+
+    :param same: whether two values are the same once stored, so that 1, 1.0 and True differ and
+        nested changes show.
     """
     return Payload(
-        values=_rebase_values(mine.values, base.values, theirs.values, encode),
-        flashes=_rebase_flashes(mine.flashes, base.flashes, theirs.flashes),
+        values=_rebase_keys(mine.values, base.values, theirs.values, same),
+        flashes=_rebase_keys(mine.flashes, base.flashes, theirs.flashes, lambda one, other: one == other),
         deadline=_later(mine.deadline, base.deadline, theirs.deadline),
         idle_timeout=_later(mine.idle_timeout, base.idle_timeout, theirs.idle_timeout),
         remember=_later(mine.remember, base.remember, theirs.remember),
@@ -115,26 +150,14 @@ def rebase(mine: Payload, base: Payload, theirs: Payload, encode: Encode) -> Pay
     )
 
 
-def _rebase_values(
-    mine: dict[str, Any], base: dict[str, Any], theirs: dict[str, Any], encode: Encode
-) -> dict[str, Any]:
+def _rebase_keys(mine: dict[K, Any], base: dict[K, Any], theirs: dict[K, Any], same: Same) -> dict[K, Any]:
     merged = {key: value for key, value in theirs.items() if key in mine or key not in base}
-    changed = {
-        key: value for key, value in mine.items() if key not in base or not _same(value, base[key], encode)
-    }
-    return merged | changed
-
-
-def _rebase_flashes(mine: list[Flash], base: list[Flash], theirs: list[Flash]) -> list[Flash]:
-    if mine[: len(base)] == base:  # nothing was shown, some may have been added
-        return theirs + mine[len(base) :]
-    shown = len(base) if theirs[: len(base)] == base else 0
-    return theirs[shown:] + mine
+    for key, value in mine.items():
+        changed = key not in base or not same(value, base[key])
+        if changed or (key in merged and same(value, merged[key])):
+            merged[key] = value
+    return merged
 
 
 def _later(mine: Any, base: Any, theirs: Any) -> Any:
     return theirs if mine == base else mine
-
-
-def _same(one: Any, other: Any, encode: Encode) -> bool:
-    return encode({"values": {"": one}}) == encode({"values": {"": other}})

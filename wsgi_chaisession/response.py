@@ -37,7 +37,7 @@ class Response(ABC):
 
     @abstractmethod
     def closed(self) -> None:
-        """The application's iterable was closed, if it was one that runs."""
+        """The application has done its work after the headers left, and raised nothing on the way."""
 
     def run(self, app: WSGIApplication, environ: WSGIEnvironment) -> Iterable[bytes]:
         body = app(environ, self.start_response)
@@ -60,9 +60,12 @@ class Response(ABC):
 
     def _begin(self, body: Iterable[bytes], environ: WSGIEnvironment) -> Iterable[bytes]:
         if _is_inert(body, environ):
-            self._release_once()
+            if self.released:  # by write(), and the application went on after it
+                self.closed()
+            else:
+                self._release()
             return body
-        if self.released:  # write() was used
+        if self.released:
             return _Body(iter(body), (), body, self.closed)
         iterator = iter(body)
         first = next(iterator, _END)
@@ -88,7 +91,10 @@ class Response(ABC):
 
 
 class _Body:
-    """The application's body after its first part was read, closed exactly once."""
+    """The application's body after its first part was read, closed exactly once.
+
+    :param at_close: is called then, unless the body has raised something.
+    """
 
     def __init__(
         self,
@@ -98,16 +104,25 @@ class _Body:
         at_close: Callable[[], None],
     ) -> None:
         self._iterator = iterator
-        self._head = list(head)
+        self._head: list[bytes] = list(head)
         self._source = source
         self._at_close = at_close
+        self._failed = False
         self._closed = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        return self._head.pop() if self._head else next(self._iterator)
+        if self._head:
+            return self._head.pop()
+        try:
+            return next(self._iterator)
+        except StopIteration:
+            raise
+        except BaseException:
+            self._failed = True
+            raise
 
     def close(self) -> None:
         if self._closed:
@@ -116,20 +131,22 @@ class _Body:
         try:
             _close(self._source)
         finally:
-            self._at_close()
+            if not self._failed:
+                self._at_close()
 
 
 def _is_inert(body: Iterable[bytes], environ: WSGIEnvironment) -> bool:
-    """Whether iterating *body* runs none of the application's code.
+    """Whether iterating *body* runs none of the application's code, as a subclass might.
 
     Such a body reaches the server as the same object: servers recognise lists of
     one part (Content-Length) and their own file wrapper (sendfile) by it.
     """
-    if isinstance(body, (list, tuple)):
+    kind = type(body)
+    if kind is list or kind is tuple:
         return True
     wrapper = environ.get("wsgi.file_wrapper")
     if isinstance(wrapper, type):
-        return isinstance(body, wrapper)
+        return kind is wrapper
     return wrapper is not None and hasattr(body, "fileno")  # uWSGI's wrapper is a function
 
 

@@ -3,13 +3,14 @@
 Each method says what is wanted of the session; the Visit behind it loads, guards and remembers.
 """
 
-from collections.abc import Iterator, MutableMapping
+import secrets
+from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeVar, cast, overload
+from typing import Any, Self, TypeVar, cast, overload
 
 from . import tokens
-from .payload import INHERIT, Flash, IdleTimeout, Payload
+from .payload import MAX_LIFE, Flash
 from .visit import Visit
 
 T = TypeVar("T")
@@ -19,6 +20,7 @@ D = TypeVar("D")
 _ATOMS = frozenset({str, bytes, int, float, bool, type(None), datetime, timedelta})
 
 MAX_LABEL = 200  # characters
+MAX_FLASHES = 50  # messages that nobody has called for yet
 
 
 class Status(StrEnum):
@@ -64,6 +66,10 @@ class Session(MutableMapping[str, Any]):
             raise TypeError(f"session keys are str, not {type(key).__name__}")
         self._visit.change(f"session[{key!r}]").payload.values[key] = value
 
+    def __ior__(self, other: Mapping[str, Any]) -> Self:
+        self.update(other)
+        return self
+
     def __delitem__(self, key: str) -> None:
         del self._visit.load().payload.values[key]
         self._visit.change(f"session[{key!r}]")
@@ -90,7 +96,9 @@ class Session(MutableMapping[str, Any]):
     @overload
     def get_as(self, key: str, kind: type[T], default: D) -> T | D: ...
     def get_as(self, key: str, kind: type[T], default: Any = None) -> Any:
-        """The value if it is there and a *kind*, else *default*. True is no int here.
+        """The value if it is there and a *kind*, else *default*.
+
+        True is no int here, and as in type hints an int will do where a float is asked for.
 
         :raises StoreError: the store failed at the first touch.
         """
@@ -111,16 +119,23 @@ class Session(MutableMapping[str, Any]):
     def flash(self, message: str, category: str = "info") -> None:
         """Keep *message* until flashes() is next called, usually by the next page.
 
+        At most 50 wait; then the oldest makes room. What is no str is kept as its text.
+
+        :raises TypeError: *category* is no str.
         :raises HeadersSent: the session is new and its cookie can no longer be sent.
         """
-        self._visit.change("flash()").payload.flashes.append(Flash(str(message), category))
+        _check_type("a flash's category", category, str)
+        flashes = self._visit.change("flash()").payload.flashes
+        flashes[secrets.randbits(48)] = Flash(str(message), str(category))
+        while len(flashes) > MAX_FLASHES:
+            del flashes[next(iter(flashes))]
 
     def flashes(self) -> list[Flash]:
         """The waiting messages, oldest first; each is given out once."""
         waiting = self._visit.load().payload.flashes
         if waiting:
-            self._visit.change("flashes()").payload.flashes = []
-        return waiting
+            self._visit.change("flashes()").payload.flashes = {}
+        return list(waiting.values())
 
     # -- life ------------------------------------------------------------------
 
@@ -144,27 +159,33 @@ class Session(MutableMapping[str, Any]):
         self._visit.destroy()
 
     def merge(self, other_token: str) -> None:
-        """Take over another session's values (they win) and end that session.
+        """Take over another session, and end it.
 
-        For a token that travelled by another way, such as a login round trip
-        through another site. An unknown token changes nothing. The other session is
-        deleted after the commit, so that none is lost if that fails.
+        For a token that travelled by another way, such as a login round trip through another
+        site. The other session's values win over those of the same name, and its messages are
+        added. Of the rest this session takes what it lacks: principal with its time of login,
+        label, idle timeout; the later of the two deadlines; and it is to be remembered if one
+        of them is. An unknown token changes nothing, nor does one of this very session.
 
+        The other session ends in the moment in which this one is saved. If it was changed until
+        then, it is taken over as it is by then; if it has ended, nothing of it is kept; if this
+        one has ended, the other goes on.
+
+        :raises TypeError: *other_token* is no str.
+        :raises HeadersSent: this session is new and its cookie can no longer be sent.
+        :raises EncodeError: a value of this session cannot be stored.
         :raises StoreError: the store failed, and nothing was taken over.
         """
-        draft = self._visit.load()
-        if not tokens.is_well_formed(other_token) or other_token == draft.token:
-            return
-        other = self._visit.guarded(self._visit.keeper.open, other_token)
-        if other.stored is not None:
-            _absorb(self._visit.change("merge()").payload, other.payload)
-            draft.obsolete.append(other.stored.key)
+        _check_type("a token", other_token, str)
+        if tokens.is_well_formed(other_token):
+            self._visit.merge(other_token)
 
     def end_others(self) -> int:
         """Log out everywhere except here: end this principal's other sessions, now.
 
-        Returns how many ended; none without a principal. Call it after a change of
-        password, together with renew_token().
+        The principal is the one that this session has at the moment, also if it was set just now
+        and is not saved yet. Returns how many ended; none without a principal. Call it after a
+        change of password, together with renew_token().
 
         :raises StoreError: the store failed; some of the sessions may have ended.
         """
@@ -177,8 +198,10 @@ class Session(MutableMapping[str, Any]):
         """Store the changes now instead of when the headers leave.
 
         If another request changed the session meanwhile, the middleware's on_conflict
-        decides. If it has ended meanwhile, it is not brought back: the changes are dropped,
-        and this session is a new, empty one.
+        decides; a list or dictionary that was taken from the session before, and that the other
+        request changed, is then no longer part of it: take it anew. If the session has ended
+        meanwhile, it is not brought back: the changes are dropped, and this session is a new,
+        empty one. Nothing is saved if that needs a cookie which must be secure, over plain HTTP.
 
         :raises EncodeError: a value cannot be stored; the message has its path and type.
         :raises SessionTooLarge: the session is longer than the codec's limit.
@@ -226,31 +249,37 @@ class Session(MutableMapping[str, Any]):
     def deadline(self) -> datetime:
         """When the session ends, however active it is (aware, UTC).
 
-        Setting it raises ValueError for a time that has passed or has no zone.
+        Setting it raises ValueError for a time that has no zone, has passed, or is more than a
+        hundred years away.
         """
         return self._visit.load().payload.deadline
 
     @deadline.setter
     def deadline(self, moment: datetime) -> None:
-        if moment.tzinfo is None:
+        _check_type("a deadline", moment, datetime)
+        now = self._visit.keeper.now()
+        if moment.utcoffset() is None:
             raise ValueError(f"deadline {moment} has no time zone")
-        if moment <= self._visit.keeper.now():
+        if moment <= now:
             raise ValueError(f"deadline {moment} has passed; destroy() ends a session")
+        if moment - now > MAX_LIFE:
+            raise ValueError(f"deadline {moment} is more than {MAX_LIFE.days} days away")
         self._visit.change("deadline").payload.deadline = moment.astimezone(UTC)
 
     @property
     def idle_timeout(self) -> timedelta | None:
         """How long the session outlives its last use; None: until the deadline.
 
-        Set it for this session alone; ValueError unless it is positive or None.
+        Set it for this session alone; ValueError unless it is None, or positive and at most a
+        hundred years.
         """
-        own: IdleTimeout = self._visit.load().payload.idle_timeout
-        return self._visit.keeper.idle_timeout if own is INHERIT else own
+        return self._visit.keeper.idle_timeout(self._visit.load())
 
     @idle_timeout.setter
     def idle_timeout(self, idle: timedelta | None) -> None:
-        if idle is not None and idle <= timedelta(0):
-            raise ValueError(f"idle_timeout must be positive, not {idle}")
+        _check_type("an idle timeout", idle, timedelta, type(None))
+        if idle is not None and not timedelta(0) < idle <= MAX_LIFE:
+            raise ValueError(f"idle_timeout must be positive and at most {MAX_LIFE.days} days, not {idle}")
         self._visit.change("idle_timeout").payload.idle_timeout = idle
 
     @property
@@ -258,11 +287,13 @@ class Session(MutableMapping[str, Any]):
         """Whose session this is; all sessions of one principal can be listed and ended.
 
         Any text that names a user for good, such as ``user:42``; the store's index has its hash.
+        None and the empty text mean nobody. Setting it raises TypeError for anything else.
         """
         return self._visit.load().payload.principal
 
     @principal.setter
     def principal(self, principal: str | None) -> None:
+        _check_type("a principal", principal, str, type(None))
         payload = self._visit.change("principal").payload
         if principal != payload.principal:
             payload.since = self._visit.keeper.now() if principal else None
@@ -272,26 +303,24 @@ class Session(MutableMapping[str, Any]):
     def label(self) -> str:
         """What the owner calls this session on a page of devices: "Firefox on Linux".
 
-        Setting it raises ValueError for more than 200 characters.
+        Setting it raises TypeError for what is no str, and ValueError for more than 200 characters.
         """
         return self._visit.load().payload.label
 
     @label.setter
     def label(self, label: str) -> None:
+        _check_type("a label", label, str)
         if len(label) > MAX_LABEL:
             raise ValueError(f"a label has at most {MAX_LABEL} characters, not {len(label)}")
         self._visit.change("label").payload.label = str(label)
 
 
-def _absorb(mine: Payload, other: Payload) -> None:
-    mine.values.update(other.values)
-    mine.flashes.extend(other.flashes)
-    mine.deadline = max(mine.deadline, other.deadline)
-    mine.remember = mine.remember or other.remember
-    if mine.principal is None:
-        mine.principal, mine.since = other.principal, other.since
-    mine.label = mine.label or other.label
+def _check_type(what: str, value: object, *kinds: type) -> None:
+    if not isinstance(value, kinds):
+        raise TypeError(f"{what} must be {kinds[0].__name__}, not {type(value).__name__}")
 
 
 def _is_a(value: object, kind: type) -> bool:
-    return isinstance(value, kind) and (type(value) is not bool or kind in (bool, object))
+    if type(value) is bool:
+        return kind in (bool, object)
+    return isinstance(value, kind) or (kind is float and isinstance(value, int))

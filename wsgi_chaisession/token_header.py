@@ -38,9 +38,9 @@ class TokenHeader:
         object.__setattr__(self, "vary", self.name)
         object.__setattr__(self, "_environ_key", "HTTP_" + self.name.upper().replace("-", "_"))
 
-    def read(self, environ: dict[str, Any]) -> str | None:
+    def read(self, environ: dict[str, Any]) -> list[str]:
         token: str = environ.get(self._environ_key, "").strip()
-        return token if is_well_formed(token) else None
+        return [token] if is_well_formed(token) else []
 
     def usable(self, environ: dict[str, Any]) -> bool:  # noqa: ARG002 - any client may keep a header
         return True
