@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from typing import Any, NamedTuple
+from unittest.mock import MagicMock, Mock
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -242,11 +243,21 @@ class Line:
 
 
 @pytest.mark.parametrize(
-    "value", [Cart(), Line(), object(), len, iter(()), bytearray(b"x"), memoryview(b"x"), 1j, Cart]
+    "value",
+    [
+        *(Cart(), Line(), object(), len, iter(()), bytearray(b"x"), memoryview(b"x"), 1j),
+        *(Cart, str, Word, Markup),  # classes, which have the methods of their instances
+    ],
 )
 def test_other_types_are_refused(value: Any) -> None:
     with pytest.raises(EncodeError, match="not a type that a session can hold"):
         round_trip(value)
+
+
+def test_mocks_have_every_method_and_are_refused_too() -> None:
+    for mock in (Mock(), MagicMock(), Mock(spec=str), Mock(spec=Lazy)):
+        with pytest.raises(EncodeError, match="not a type that a session can hold"):
+            round_trip(mock)
 
 
 def test_an_error_says_where_and_what() -> None:
@@ -263,22 +274,165 @@ def test_a_bad_dictionary_key_is_named() -> None:
     assert caught.value.path == "session['cart'][key]"
 
 
+class Lazy:
+    """As Flask-Babel's LazyString: whatever it is asked for it takes from the text that it makes then."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(str(self), name)
+
+
+class Field:
+    """As fields of WTForms: rendered by a template engine."""
+
+    def __html__(self) -> str:
+        return Markup("<input>")
+
+
+class Link(Field):
+    def __str__(self) -> str:
+        return "link"
+
+
+def lazy_texts() -> dict[str, Any]:
+    from babel.support import LazyProxy
+    from django.utils.functional import lazy, lazystr
+    from django.utils.safestring import mark_safe
+    from pyramid.i18n import TranslationString
+
+    return {
+        "Django, translation": lazy(lambda text: text, str)("später"),  # as gettext_lazy is made
+        "Django, lazystr": lazystr("später"),
+        "Django, safe": lazy(lambda: mark_safe("später"), str)(),
+        "Babel": LazyProxy(lambda: "später"),
+        "Babel, markup": LazyProxy(lambda: Markup("später")),
+        "Pyramid": TranslationString("später"),
+        "Flask-Babel's way": Lazy("später"),
+        "MarkupSafe": Markup("später"),
+    }
+
+
 def test_markup_and_lazy_strings_become_text() -> None:
-    class Lazy:
-        def __str__(self) -> str:
-            return "später"
+    texts = lazy_texts()
+    back = round_trip(texts)
+    assert back == dict.fromkeys(texts, "später")
+    assert {type(text) for text in back.values()} == {str}
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(str(self), name)
 
-    back = round_trip([Markup("<b>"), Lazy()])
-    assert back == ["<b>", "später"]
-    assert [type(text) for text in back] == [str, str]
+def test_what_renders_itself_is_kept_as_its_text_or_as_its_html() -> None:
+    assert round_trip([Field(), Link()]) == ["<input>", "link"]
+
+
+def test_what_renders_itself_as_no_text_is_refused() -> None:
+    class Odd:
+        def __html__(self) -> int:
+            return 7
+
+    with pytest.raises(EncodeError, match="not a type that a session can hold"):
+        round_trip(Odd())
+
+
+@pytest.mark.parametrize("keys", [(Lazy("x"), "x"), ((Lazy("x"), 1), ("x", 1))], ids=["text", "tuple"])
+def test_two_keys_that_would_become_one_are_refused(keys: tuple[Any, Any]) -> None:
+    with pytest.raises(EncodeError, match="two of its keys would be stored as the same one") as caught:
+        codec.dumps({"values": {"k": dict.fromkeys(keys, 1)}})
+    assert caught.value.path == "session['k']"
+
+
+def test_equal_texts_in_a_set_become_one() -> None:
+    assert round_trip({Lazy("x"), "x"}) == {"x"}
 
 
 def test_subclasses_come_back_as_their_base() -> None:
     back = round_trip([OrderedDict(a=1), defaultdict(int, b=2)])
     assert [type(item) for item in back] == [dict, dict]
+
+
+def test_a_subclass_that_writes_itself_differently_comes_back_all_the_same() -> None:
+    class Day(date):
+        def isoformat(self) -> str:
+            return "02.01.2030"
+
+    class Hour(time):
+        def isoformat(self, timespec: str = "auto") -> str:
+            return "noon"
+
+    class Moment(datetime):
+        def isoformat(self, sep: str = "T", timespec: str = "auto") -> str:
+            return "now"
+
+    class Money(Decimal):
+        def __str__(self) -> str:
+            return "EUR 9.50"
+
+    class Number(int):
+        def __int__(self) -> int:
+            return 0
+
+    class Ratio(float):
+        def __float__(self) -> float:
+            return 0.0
+
+    class Blob(bytes):
+        def __bytes__(self) -> bytes:
+            return b""
+
+    class Name(str):
+        def __str__(self) -> str:
+            return ""
+
+    summer = timezone(timedelta(hours=2))
+    values = [
+        *(Day(2030, 1, 2), Hour(12, 30), Moment(2030, 1, 2, 3), Moment(2030, 1, 2, 3, tzinfo=summer)),
+        *(Moment(2030, 1, 2, 3, tzinfo=UTC), Money("9.5"), Number(7), Ratio(1.5), Blob(b"x"), Name("x")),
+    ]
+    back = round_trip(values)
+    assert back == values
+    assert [type(value) for value in back] == [
+        *(date, time, datetime, datetime, datetime, Decimal, int, float, bytes, str)
+    ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [datetime(2025, 10, 26, 2, 30, fold=1), time(2, 30, fold=1)],  # noqa: DTZ001 - naive ones are meant
+    ids=["datetime", "time"],
+)
+def test_the_second_of_two_equal_times_is_kept(value: Any) -> None:
+    assert (round_trip(value), round_trip(value).fold) == (value, 1)
+    assert round_trip(value.replace(fold=0)).fold == 0
+    berlin = round_trip(datetime(2025, 10, 26, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Berlin")))
+    assert berlin.utcoffset() == timedelta(hours=1)
+
+
+class Nowhere(tzinfo):
+    def utcoffset(self, moment: datetime | None) -> None:
+        return None
+
+    def tzname(self, moment: datetime | None) -> str:
+        return "nowhere"
+
+    dst = utcoffset
+
+
+@pytest.mark.parametrize(
+    "value",
+    [time(12, tzinfo=ZoneInfo("Europe/Berlin")), datetime(2030, 1, 1, tzinfo=Nowhere())],
+    ids=["time", "datetime"],
+)
+def test_a_zone_without_an_offset_is_refused_and_not_forgotten(value: Any) -> None:
+    with pytest.raises(EncodeError, match="has no offset by itself"):
+        round_trip(value)
+
+
+def test_a_time_of_day_keeps_its_offset() -> None:
+    noon = time(12, tzinfo=timezone(timedelta(hours=2)))
+    assert (round_trip(noon), round_trip(noon).utcoffset()) == (noon, timedelta(hours=2))
 
 
 class Point(NamedTuple):

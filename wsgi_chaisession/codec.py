@@ -49,8 +49,10 @@ class MsgpackCodec:
     Kept exactly: str (lone surrogates too), bytes, int of any size, float (NaN and the
     infinities too), bool, None, list, tuple, set, frozenset, dict with keys of any of
     these types, datetime (a zone as its offset from UTC), date, time, timedelta, UUID
-    and Decimal. A subclass is stored as the type that it extends; Markup and lazy
-    translations as str. Refused: Enum, and every other type.
+    and Decimal. A subclass is stored as the type that it extends. Lazy translations
+    become str, and so does what renders itself: by its ``__str__`` if it has one, else by
+    its ``__html__``. Refused: Enum, every other type, a time of day in a zone whose offset
+    depends on the day, and a dict of which two keys would become the same text.
 
     :param max_bytes: how long an encoded session may be.
     :raises ValueError: max_bytes is not positive.

@@ -9,7 +9,7 @@ The same value always becomes the same bytes (sets are ordered by theirs), becau
 detection compares bytes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -18,6 +18,8 @@ from uuid import UUID
 
 from msgspec import Raw
 from msgspec.msgpack import Decoder, Encoder, Ext
+
+from .lazy_text import as_text
 
 MAX_DEPTH = 100  # levels of containers within containers
 _LEAST, _MOST = -(1 << 63), (1 << 64) - 1  # the integers of MessagePack
@@ -78,24 +80,21 @@ def _known_type(value: object) -> type[Any]:
     for base in kind.__mro__:
         if base in _LEAVES or base in _CONTAINERS:
             return base
-    if _is_text_like(value):
+    if as_text(value) is not None:
         return str
     raise UnencodableError(kind, f"{kind.__qualname__} is not a type that a session can hold")
-
-
-def _is_text_like(value: Any) -> bool:
-    """Lazy translations of Flask-Babel, Django and others act as str without being one."""
-    return hasattr(value, "__html__") or callable(getattr(value, "casefold", None))
 
 
 # -- the extensions: number, value to bytes, bytes to value -----------------------
 
 _TUPLE, _SET, _FROZENSET, _PAIRS, _INT, _TEXT = 1, 2, 3, 4, 5, 6
 _DATETIME, _DATE, _TIME, _TIMEDELTA, _UUID, _DECIMAL = 7, 8, 9, 10, 11, 12
+_FOLD = "~"  # behind a naive time
+_NOTHING = timedelta(0)
 
 
 def _text(value: Any) -> Any:
-    text = str.__str__(value) if isinstance(value, str) else str(value)
+    text = str.__str__(value) if isinstance(value, str) else as_text(value) or ""
     if text.isascii():
         return text
     try:
@@ -106,15 +105,32 @@ def _text(value: Any) -> Any:
 
 
 def _int(value: int) -> Any:
-    if _LEAST <= value <= _MOST:
-        return int(value)
-    return Ext(_INT, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    number = int.__int__(value)
+    if _LEAST <= number <= _MOST:
+        return number
+    return Ext(_INT, number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True))
+
+
+# The methods of the types themselves: a subclass may write itself in a way that nobody reads back.
 
 
 def _datetime(value: datetime) -> Any:
-    if value.tzinfo is not None and not value.utcoffset():
-        return value.astimezone(UTC)
-    return Ext(_DATETIME, value.isoformat().encode())
+    if value.tzinfo is not None and value.utcoffset() == _NOTHING:
+        return datetime.combine(value, datetime.timetz(value)).replace(tzinfo=UTC)
+    return Ext(_DATETIME, _with_fold(value, datetime.isoformat(value)))
+
+
+def _time(value: time) -> Ext:
+    return Ext(_TIME, _with_fold(value, time.isoformat(value)))
+
+
+def _with_fold(value: datetime | time, text: str) -> bytes:
+    """*text*, and whether it is the second time that a clock shows it, where no offset says so."""
+    if value.tzinfo is None:
+        return (text + _FOLD * value.fold).encode()
+    if value.utcoffset() is None:  # a zone whose offset depends on the day
+        raise UnencodableError(type(value), f"its time zone {value.tzinfo} has no offset by itself")
+    return text.encode()
 
 
 def _timedelta(value: timedelta) -> Ext:
@@ -130,15 +146,24 @@ def _tuple(value: tuple[Any, ...], depth: int) -> Ext:
 
 
 def _set(value: Any, depth: int) -> Ext:
-    items = sorted(encode(tagged(item, depth)) for item in value)
+    items = sorted({encode(tagged(item, depth)) for item in value})
     return Ext(_FROZENSET if isinstance(value, frozenset) else _SET, encode([Raw(item) for item in items]))
 
 
 def _dict(value: dict[Any, Any], depth: int) -> Any:
     pairs = [(tagged(key, depth), tagged(item, depth)) for key, item in value.items()]
     if any(type(key) not in _ATOMS for key, _ in pairs):  # an extension cannot be a key
+        _check_distinct(encode(key) for key, _ in pairs)
         return Ext(_PAIRS, encode(pairs))
+    _check_distinct(key for key, _ in pairs)
     return dict(pairs)
+
+
+def _check_distinct(keys: Iterable[Any]) -> None:
+    """Texts that are none, such as lazy ones, may become the same key as others."""
+    every = list(keys)
+    if len(set(every)) < len(every):
+        raise UnencodableError(dict, "two of its keys would be stored as the same one")
 
 
 _LEAVES: dict[type, Callable[[Any], Any]] = {
@@ -146,14 +171,14 @@ _LEAVES: dict[type, Callable[[Any], Any]] = {
     bool: bool,
     type(None): lambda value: value,
     int: _int,
-    float: float,
-    bytes: bytes,
+    float: float.__float__,
+    bytes: lambda value: bytes(memoryview(value)),
     datetime: _datetime,
-    date: lambda value: Ext(_DATE, value.isoformat().encode()),
-    time: lambda value: Ext(_TIME, value.isoformat().encode()),
+    date: lambda value: Ext(_DATE, date.isoformat(value).encode()),
+    time: _time,
     timedelta: _timedelta,
     UUID: lambda value: Ext(_UUID, value.bytes),
-    Decimal: lambda value: Ext(_DECIMAL, str(value).encode()),
+    Decimal: lambda value: Ext(_DECIMAL, Decimal.__str__(value).encode()),
 }
 
 _CONTAINERS: dict[type, Callable[[Any, int], Any]] = {
@@ -169,6 +194,10 @@ def _as_text(data: memoryview) -> str:
     return str(data, "ascii")
 
 
+def _unfold(read: Callable[[str], Any], text: str) -> Any:
+    return read(text[:-1]).replace(fold=1) if text.endswith(_FOLD) else read(text)
+
+
 _DECODERS: dict[int, Callable[[memoryview], Any]] = {
     _TUPLE: lambda data: tuple(decode(data)),
     _SET: lambda data: set(decode(data)),
@@ -176,9 +205,9 @@ _DECODERS: dict[int, Callable[[memoryview], Any]] = {
     _PAIRS: lambda data: dict(decode(data)),
     _INT: lambda data: int.from_bytes(data, "big", signed=True),
     _TEXT: lambda data: str(data, "utf-8", "surrogatepass"),
-    _DATETIME: lambda data: datetime.fromisoformat(_as_text(data)),
+    _DATETIME: lambda data: _unfold(datetime.fromisoformat, _as_text(data)),
     _DATE: lambda data: date.fromisoformat(_as_text(data)),
-    _TIME: lambda data: time.fromisoformat(_as_text(data)),
+    _TIME: lambda data: _unfold(time.fromisoformat, _as_text(data)),
     _TIMEDELTA: lambda data: timedelta(*decode(data)),
     _UUID: lambda data: UUID(bytes=bytes(data)),
     _DECIMAL: lambda data: Decimal(_as_text(data)),
