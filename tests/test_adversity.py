@@ -4,13 +4,14 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wsgi_chaisession import ChaiStore, DecodeError, MsgpackCodec, Record, SessionMiddleware, tokens
+from wsgi_chaisession.sameness import Sameness
 from wsgi_chaisession.testing import Clock, MemoryStore
 
 NEIGHBOURS = {
@@ -40,6 +41,50 @@ def test_a25_without_ours_it_is_a_new_session(browser: Any, memory: MemoryStore,
     memory.before_next("find", lambda: pytest.fail("there is no token to look for"))
     browser.do(lambda session: (dict(session), session.new), headers={"Cookie": neighbours})
     assert browser.result == ({}, True)
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_a25_cookies_that_a_neighbour_planted_hide_no_session(
+    site: Any, memory: MemoryStore, number: int
+) -> None:
+    """Another host of the domain may set well-formed ones; browsers may send them first."""
+    planted = "; ".join(f"session={tokens.generate()}" for _ in range(number))
+    person = site.browser()
+
+    def sent() -> dict[str, str]:
+        return {"Cookie": f"{planted}; session={person.cookie}" if person.cookie else planted}
+
+    def log_in(session: Any) -> None:
+        session.renew_token()
+        session["user"] = "alice"
+
+    for _ in range(2):
+        person.do(log_in, headers=sent())
+        person.do(dict, headers=sent())
+        assert person.result == {"user": "alice"}
+        assert memory.count() == 1
+
+
+def test_a25_beyond_five_tokens_nobody_looks(browser: Any, memory: MemoryStore) -> None:
+    browser.put(user="alice")
+    looks: list[int] = []
+    for _ in range(10):
+        memory.before_next("find", lambda: looks.append(1))
+    planted = "; ".join(f"session={tokens.generate()}" for _ in range(5))
+    browser.do(dict, headers={"Cookie": f"{planted}; session={browser.cookie}"})
+    assert (browser.result, len(looks)) == ({}, 5)
+
+
+def test_a7_a_logout_ends_the_sessions_of_all_tokens_that_were_sent(
+    site: Any, browser: Any, memory: MemoryStore
+) -> None:
+    browser.put(user="alice")
+    other = site.browser()
+    other.put(user="bob")
+    sent = f"session={tokens.generate()}; session={other.cookie}; session={browser.cookie}"
+    response = browser.do(lambda session: session.destroy(), headers={"Cookie": sent})
+    assert memory.count() == 0
+    assert "Max-Age=0" in response.headers["Set-Cookie"]
 
 
 def test_a25_of_two_of_ours_the_first_is_taken(site: Any, browser: Any) -> None:
@@ -157,6 +202,114 @@ def test_a_codec_of_ones_own(make_site: Callable[..., Any], memory: MemoryStore)
     other.cookie = browser.cookie
     other.do(dict)
     assert other.result == {}
+
+
+class Encrypting:
+    """A codec that never writes the same bytes twice, as authenticated encryption does not."""
+
+    inner = MsgpackCodec()
+
+    def dumps(self, payload: Any) -> bytes:
+        return os.urandom(8) + self.inner.dumps(payload)
+
+    def loads(self, data: bytes) -> dict[str, Any]:
+        return self.inner.loads(data[8:])
+
+
+def test_encryption_makes_no_change_of_what_is_none(
+    make_site: Callable[..., Any], memory: MemoryStore
+) -> None:
+    site = make_site(codec=Encrypting())
+    browser, tab = site.browser(), site.browser()
+    browser.put(a=1, cart=[1], zero=0.0)
+    tab.cookie = browser.cookie
+    before = list(memory.all())
+    browser.do(lambda session: (session["cart"], session.update(a=1)))
+    assert list(memory.all()) == before, "read and put back"
+
+    def act(session: Any) -> None:
+        assert session["cart"] == [1]
+        tab.put(b=2)
+        session["a"] = 2
+
+    browser.do(act)
+    browser.do(dict)
+    assert browser.result == {"a": 2, "b": 2, "cart": [1], "zero": 0.0}
+    browser.do(lambda session: session["cart"].append(2))
+    assert browser.get("cart") == [1, 2]
+    browser.put(zero=-0.0)
+    assert str(browser.get("zero")) == "-0.0"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *((1, True), (1, 1.0), (0.0, -0.0), ([1], (1,)), ({1}, frozenset({1})), ({1}, {True}), ([1], [1, 2])),
+        *(({"a": 1, "b": 2}, {"b": 2, "a": 1}), ({"a": 1}, {"a": 1.0}), ("a", b"a")),
+    ],
+    ids=repr,
+)
+def test_values_that_python_calls_equal_differ_when_encrypted_too(one: Any, other: Any) -> None:
+    same = Sameness(Encrypting()).of_values
+    assert not same(one, other)
+    assert same(one, one)
+    assert same(other, other)
+
+
+def test_not_a_number_is_itself() -> None:
+    assert Sameness(Encrypting()).of_values({"x": float("nan")}, {"x": float("nan")})
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), AttributeError(), RuntimeError(), ZeroDivisionError()], ids=repr
+)
+def test_a18_whatever_a_codec_raises_over_data_makes_a_new_session(
+    make_site: Callable[..., Any], browser: Any, error: Exception
+) -> None:
+    class Failing(MsgpackCodec):
+        def loads(self, data: bytes) -> dict[str, Any]:
+            raise error
+
+    browser.put(a=1)
+    site = make_site(codec=Failing())
+    other = site.browser()
+    other.cookie = browser.cookie
+    other.do(dict)
+    assert other.result == {}
+    assert site.middleware.counters["undecodable"] == 1
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"flashes": [1]},
+        {"flashes": 5},
+        {"flashes": [[1, "info", 1]]},
+        {"flashes": [["x", 1, 1]]},
+        {"flashes": [["x", "info", "1"]]},
+        {"principal": 5},
+        {"since": None},
+        {"label": 5},
+        {"remember": 1},
+        {"idle_timeout": 5},
+        {"idle_timeout": timedelta(0)},
+        {"idle_timeout": timedelta.max},
+        {"deadline": datetime.max.replace(tzinfo=UTC)},
+        {"deadline": datetime(2031, 1, 1)},  # noqa: DTZ001 - that is the damage
+        {"values": [1]},
+    ],
+    ids=repr,
+)
+def test_a18_parts_that_cannot_be_make_a_new_session(
+    site: Any, browser: Any, memory: MemoryStore, parts: dict[str, Any]
+) -> None:
+    browser.put(a=1)
+    [(key, record)] = memory.all()
+    payload = MsgpackCodec().loads(record.data)
+    memory.commit(key, MsgpackCodec().dumps(payload | parts), record.expiry)
+    browser.do(dict)
+    assert browser.result == {}
+    assert site.middleware.counters["undecodable"] == 1
 
 
 def test_a18_a_session_of_an_older_version_is_read_and_then_written_anew(

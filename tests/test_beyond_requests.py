@@ -7,7 +7,15 @@ from wsgiref.validate import validator
 import pytest
 from webtest import TestApp
 
-from wsgi_chaisession import ChaiStore, HeadersSent, Session, SessionMiddleware, TokenHeader, tokens
+from wsgi_chaisession import (
+    ChaiStore,
+    HeadersSent,
+    MsgpackCodec,
+    Session,
+    SessionMiddleware,
+    TokenHeader,
+    tokens,
+)
 from wsgi_chaisession.testing import Clock, MemoryStore
 
 HOUR = timedelta(hours=1)
@@ -82,8 +90,13 @@ def test_a_session_met_by_its_key_cannot_get_a_new_token(site: Any, browser: Any
     assert session.token is None
     assert session.key == tokens.hash_token(browser.cookie)
     assert tokens.label(session.key) in repr(session)
-    with pytest.raises(HeadersSent):
+    with pytest.raises(HeadersSent, match="was called outside of a request of its browser"):
         session.renew_token()
+    session.destroy()
+    with pytest.raises(
+        HeadersSent, match="outside of a request of its browser, and this session was destroyed"
+    ):
+        session["b"] = 1
 
 
 def test_a_session_may_be_opened_without_a_request(site: Any, browser: Any) -> None:
@@ -117,6 +130,65 @@ def test_devices_without_an_idle_timeout_do_not_know_the_last_use(site: Any, bro
     assert device.seen is None
 
 
+def test_nobody_was_seen_before_the_login(make_site: Any, clock: Clock) -> None:
+    """Where the deadline cuts the idle timeout short, the expiry tells of an earlier use than there was."""
+    site = make_site(lifetime=24 * HOUR, idle_timeout=48 * HOUR)
+    log_in(site.browser(), "ada")
+    [device] = site.middleware.devices("ada")
+    assert (device.since, device.seen) == (clock(), clock())
+
+
+def test_the_last_use_follows_a_sessions_own_idle_timeout(make_site: Any, clock: Clock) -> None:
+    site = make_site(idle_timeout=HOUR)
+    browser = site.browser()
+
+    def limit(idle: timedelta | None) -> None:
+        browser.do(lambda session: setattr(session, "idle_timeout", idle))
+
+    log_in(browser, "ada")
+    limit(3 * HOUR)
+    clock.advance(HOUR)
+    browser.get("a")
+    [device] = site.middleware.devices("ada")
+    assert device.seen == clock()
+    limit(None)
+    [device] = site.middleware.devices("ada")
+    assert device.seen is None
+
+
+def test_a_session_of_somebody_else_is_no_device(site: Any, browser: Any, memory: MemoryStore) -> None:
+    """The index may name a session that another program has overwritten."""
+    log_in(browser, "ada")
+    [(key, record)] = memory.all()
+    bobs = MsgpackCodec().loads(record.data) | {"principal": "bob"}
+    memory.commit(key, MsgpackCodec().dumps(bobs), record.expiry)
+    assert memory.find_principal("ada") == [key]
+    assert site.middleware.devices("ada") == []
+    assert not site.middleware.end_device("ada", key)
+    assert memory.count() == 1
+
+
+def test_a_device_that_cannot_be_read_can_be_ended(site: Any, browser: Any, memory: MemoryStore) -> None:
+    log_in(browser, "ada")
+    [(key, record)] = memory.all()
+    memory.commit(key, b"	garbage", record.expiry)
+    assert site.middleware.devices("ada") == []
+    assert not site.middleware.end_device("bob", key)
+    assert site.middleware.end_device("ada", key)
+    assert memory.count() == 0
+
+
+def test_ending_a_device_looks_at_no_other(site: Any, memory: MemoryStore) -> None:
+    for _ in range(4):
+        log_in(site.browser(), "ada")
+    device = site.middleware.devices("ada")[0]
+    looks: list[int] = []
+    for _ in range(4):
+        memory.before_next("find", lambda: looks.append(1))
+    assert site.middleware.end_device("ada", device.key)
+    assert looks == [1]
+
+
 def test_the_login_is_when_the_principal_was_set_and_not_later(site: Any, browser: Any, clock: Clock) -> None:
     log_in(browser, "ada")
     began = clock()
@@ -137,6 +209,22 @@ def test_log_out_everywhere_except_here(site: Any) -> None:
     for browser, name in ((here, "ada"), (there, None), (other, "bob")):
         browser.do(lambda session: session.principal)
         assert browser.result == name
+
+
+def test_the_others_are_those_of_the_principal_that_is_set_now(site: Any) -> None:
+    here, old, new = site.browser(), site.browser(), site.browser()
+    log_in(here, "old")
+    log_in(old, "old")
+    log_in(new, "new")
+
+    def act(session: Session) -> int:
+        session.principal = "new"
+        return session.end_others()
+
+    here.do(act)
+    assert here.result == 1
+    assert len(site.middleware.devices("old")) == 1
+    assert [device.key for device in site.middleware.devices("new")] == [tokens.hash_token(here.cookie)]
 
 
 def test_ending_others_without_a_principal_ends_nothing(site: Any, browser: Any, memory: MemoryStore) -> None:
@@ -163,6 +251,34 @@ def test_one_device_is_ended_only_by_its_owner(site: Any, browser: Any, memory: 
     assert site.middleware.end_device("ada", device.key)
     assert not site.middleware.end_device("ada", device.key)
     assert memory.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("principal", 42, "a principal must be str, not int"),
+        ("principal", b"ada", "a principal must be str, not bytes"),
+        ("label", None, "a label must be str, not NoneType"),
+        ("label", b"phone", "a label must be str, not bytes"),
+        ("deadline", 3600, "a deadline must be datetime, not int"),
+        ("deadline", timedelta(1), "a deadline must be datetime, not timedelta"),
+        ("idle_timeout", 3600, "an idle timeout must be timedelta, not int"),
+    ],
+)
+def test_another_type_is_refused_when_it_is_set(
+    browser: Any, memory: MemoryStore, *, option: str, value: Any, message: str
+) -> None:
+    with pytest.raises(TypeError, match=message):
+        browser.do(lambda session: setattr(session, option, value))
+    assert memory.count() == 0
+
+
+def test_nobody_is_no_principal(browser: Any, memory: MemoryStore) -> None:
+    log_in(browser, "ada")
+    browser.do(lambda session: setattr(session, "principal", ""))
+    browser.do(lambda session: session.principal)
+    assert browser.result is None
+    assert memory.find_principal("ada") == []
 
 
 def test_a_label_has_a_limit(site: Any) -> None:
@@ -202,7 +318,21 @@ def test_a_malformed_header_is_no_token(sent: str) -> None:
     assert TokenHeader().read({"HTTP_SESSION_TOKEN": sent}) == []
 
 
-@pytest.mark.parametrize("name", ["", "a b", "X:Y", "Content-Type", "1st"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "a b", "X:Y", "X_Y", "1st", "X\r\nY", "Ünïcode"),
+        *(
+            "Content-Type",
+            "content-length",
+            "Cookie",
+            "Set-Cookie",
+            "Connection",
+            "Transfer-Encoding",
+            "HOST",
+        ),
+    ],
+)
 def test_names_that_cannot_be_headers_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="cannot name a header"):
         TokenHeader(name=name)

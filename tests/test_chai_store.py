@@ -60,7 +60,7 @@ def test_nothing_happens_before_the_first_call(chai_dir: Path) -> None:
         ({"path_or_url": ""}, "must not be empty: give a directory"),
         ({"path_or_url": "mysql://x/y"}, "mysql:// is not supported"),
         ({"path_or_url": ":memory:"}, "give the store a directory"),
-        ({"path_or_url": "x", "timeout": 0}, "timeout must be positive, not 0"),
+        ({"path_or_url": "x", "timeout": 0}, "timeout must be positive and finite, not 0"),
         ({"path_or_url": "x", "max_connections": 0}, "max_connections must be positive, not 0"),
     ],
 )

@@ -168,8 +168,67 @@ def test_a15_a_cookie_that_must_be_secure_is_withheld_from_http_and_logged_once(
         ({"secure": "yes"}, "secure is"),
         ({"path": "app"}, "must begin with"),
         ({"path": "/;x"}, "hold no"),
+        ({"path": "/a\r\nX: y"}, "no control character"),
+        ({"name": "__HOST-id", "path": "/app"}, "no domain"),
+        ({"name": "__secure-id", "secure": False}, "must be secure"),
+        *(
+            ({"domain": domain}, "is not a host name")
+            for domain in (
+                *(
+                    "",
+                    ".",
+                    "..",
+                    "a..b",
+                    "a.",
+                    "a;b",
+                    "example.org; Secure",
+                    "x.org\r\nSet-Cookie: a=b",
+                    "a b",
+                ),
+                *("localhost:80", "x" * 64 + ".org", "-a.org", "a-.org", ".".join(["x" * 60] * 5), "ü" * 60),
+            )
+        ),
     ],
+    ids=repr,
 )
 def test_contradictions_are_refused_at_construction(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Cookie(**options)
+
+
+@pytest.mark.parametrize(
+    ("domain", "written"),
+    [
+        ("example.org", "example.org"),
+        (".example.org", "example.org"),
+        ("my_host.Example.org", "my_host.Example.org"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("localhost", "localhost"),
+        ("x" * 63 + ".org", "x" * 63 + ".org"),
+    ],
+)
+def test_domains_are_written_as_browsers_take_them(domain: str, written: str) -> None:
+    assert issue(Cookie(domain=domain))["domain"] == written
+
+
+@pytest.mark.parametrize("option", ["name", "domain", "path"])
+def test_names_domains_and_paths_are_text(option: str) -> None:
+    with pytest.raises(TypeError, match=f"cookie {option} must be str, not bytes"):
+        Cookie(**{option: b"/"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["__host-id", "__HOST-id", "__secure-id"])
+def test_a_prefix_means_the_same_in_any_case(name: str) -> None:
+    """Browsers compare it so, and would drop a cookie that is not secure."""
+    assert issue(Cookie(name=name), HTTPS)["secure"] is True
+    assert not Cookie(name=name).usable(HTTP)
+
+
+def test_several_tokens_are_given_in_the_clients_order_and_once() -> None:
+    header = f"session={TOKEN}; a=b; session={OTHER}; session={TOKEN}; session=short"
+    assert Cookie().read({"HTTP_COOKIE": header}) == [TOKEN, OTHER]
+
+
+def test_an_expiry_that_has_passed_is_no_negative_age() -> None:
+    assert issue(Cookie(), expires=NOW - timedelta(seconds=5))["max-age"] == "0"

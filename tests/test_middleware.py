@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wsgi_chaisession import Cookie, Flash, MsgpackCodec, SessionMiddleware, SessionTooLarge, tokens
+from wsgi_chaisession import Cookie, Flash, MsgpackCodec, SessionTooLarge, tokens
 from wsgi_chaisession.testing import Clock, MemoryStore
 
 HOUR = timedelta(hours=1)
@@ -55,76 +55,6 @@ def _key(browser: Any) -> str:
     return tokens.hash_token(browser.cookie)
 
 
-def test_a4_lifetime_is_absolute(make_site: Any, clock: Clock) -> None:
-    browser = make_site(lifetime=2 * HOUR).browser()
-    browser.put(a=1)
-    for _ in range(3):
-        clock.advance(HOUR / 2)
-        assert browser.get("a") == 1
-    clock.advance(HOUR / 2)
-    assert browser.get("a") is None
-
-
-def test_a4_idle_timeout_slides_and_the_deadline_caps_it(make_site: Any, clock: Clock) -> None:
-    browser = make_site(lifetime=3 * HOUR, idle_timeout=HOUR).browser()
-    browser.put(a=1)
-    for _ in range(3):
-        clock.advance(0.9 * HOUR)
-        assert browser.get("a") == 1
-    clock.advance(0.3 * HOUR)
-    assert browser.get("a") is None, "the deadline has come"
-    browser.put(a=2)
-    clock.advance(HOUR)
-    assert browser.get("a") is None, "idle for too long"
-
-
-class Counting(MemoryStore):
-    """Counts the calls that write."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
-        self.writes: list[str] = []
-
-    def touch(self, *args: Any, **options: Any) -> bool:
-        self.writes.append("touch")
-        return super().touch(*args, **options)
-
-    def replace(self, *args: Any, **options: Any) -> bool:
-        self.writes.append("replace")
-        return super().replace(*args, **options)
-
-
-@pytest.fixture
-def memory(clock: Clock) -> Counting:
-    return Counting(clock)
-
-
-def test_a5_touch_is_throttled_and_writes_the_expiry_alone(
-    make_site: Any, clock: Clock, memory: Counting
-) -> None:
-    browser = make_site(idle_timeout=HOUR, touch_interval=timedelta(minutes=10)).browser()
-    browser.put(a=1)
-    before = memory.find(_key(browser))
-    clock.advance(timedelta(minutes=9))
-    assert set_cookies(browser.do(lambda session: session["a"])) == []
-    assert memory.writes == []
-    clock.advance(timedelta(minutes=1))
-    assert len(set_cookies(browser.do(lambda session: session["a"]))) == 1
-    browser.do(lambda session: session["a"])
-    assert memory.writes == ["touch"]
-    after = memory.find(_key(browser))
-    assert before is not None
-    assert after is not None
-    assert (after.data, after.expiry - before.expiry) == (before.data, timedelta(minutes=10))
-
-
-def test_a_browser_session_cookie_is_not_sent_again_by_a_touch(make_site: Any, clock: Clock) -> None:
-    browser = make_site(idle_timeout=HOUR, cookie=Cookie(persist=False)).browser()
-    browser.put(a=1)
-    clock.advance(HOUR / 2)
-    assert set_cookies(browser.do(lambda session: session["a"])) == []
-
-
 def test_a6_renew_gives_a_new_token_and_kills_the_old(
     site: Any, browser: Any, clock: Clock, memory: Any
 ) -> None:
@@ -164,6 +94,13 @@ def test_a7_destroy_deletes_row_and_cookie(make_site: Any, memory: MemoryStore) 
     }
     assert memory.count() == 0
     assert old is not None
+
+
+def test_a7_renewing_an_empty_session_ends_it(browser: Any, memory: MemoryStore) -> None:
+    browser.put(a=1)
+    [text] = set_cookies(browser.do(lambda session: (session.clear(), session.renew_token())))
+    assert "Max-Age=0" in text
+    assert memory.count() == 0
 
 
 def test_a7_a_put_after_destroy_starts_a_new_session(browser: Any, memory: MemoryStore) -> None:
@@ -266,11 +203,61 @@ def test_a15_a_withheld_cookie_makes_no_row(make_site: Any, memory: MemoryStore)
     assert "; Secure" in text
 
 
+HTTPS = {"wsgi.url_scheme": "https"}
+
+
+def test_a15_nor_does_a_commit_by_hand(make_site: Any, memory: MemoryStore) -> None:
+    browser = make_site(cookie=Cookie(secure=True)).browser()
+    browser.do(lambda session: (session.update(a=1), session.commit(), session["a"], session.new))
+    assert browser.result[2:] == (1, True), "for the rest of the request it is there"
+    assert memory.count() == 0
+
+
+def test_a15_a_renewal_whose_cookie_would_be_withheld_changes_nothing(
+    make_site: Any, memory: MemoryStore
+) -> None:
+    """Nor is a login stored under the token that it was to replace."""
+    site = make_site(cookie=Cookie(secure=True))
+    tls, plain = site.browser(**HTTPS), site.browser()
+    tls.put(a=1)
+    before = list(memory.all())
+    response = plain.do(
+        lambda session: (session.renew_token(), session.update(user="ada"), session.commit()),
+        headers={"Cookie": f"session={tls.cookie}"},
+    )
+    assert set_cookies(response) == []
+    assert list(memory.all()) == before
+    tls.do(dict)
+    assert tls.result == {"a": 1}
+
+
+def test_a15_other_changes_need_no_cookie(make_site: Any) -> None:
+    site = make_site(cookie=Cookie(secure=True))
+    tls, plain = site.browser(**HTTPS), site.browser()
+    tls.put(a=1)
+    plain.do(lambda session: session.update(a=2), headers={"Cookie": f"session={tls.cookie}"})
+    assert tls.get("a") == 2
+
+
+def test_a15_nor_is_a_cookie_taken_away_that_could_not_be_set(make_site: Any, memory: MemoryStore) -> None:
+    site = make_site(cookie=Cookie(secure=True))
+    tls, plain = site.browser(**HTTPS), site.browser()
+    tls.put(a=1)
+    response = plain.do(lambda session: session.destroy(), headers={"Cookie": f"session={tls.cookie}"})
+    assert set_cookies(response) == []
+    assert memory.count() == 0
+
+
 def test_a16_vary_only_when_the_session_was_used(site: Any, browser: Any) -> None:
     assert "Vary" not in browser.do(lambda session: None).headers
     assert browser.do(lambda session: session.get("a")).headers["Vary"] == "Cookie"
     site.headers = [("Vary", "Accept-Encoding")]
     assert browser.do(lambda session: session.get("a")).headers["Vary"] == "Accept-Encoding, Cookie"
+    site.headers = [("Vary", "Accept-Encoding"), ("Vary", "Cookie")]
+    assert browser.do(lambda session: session.get("a")).headers.getall("Vary") == [
+        "Accept-Encoding",
+        "Cookie",
+    ]
     for there in ("cookie, Accept", "*"):
         site.headers = [("Vary", there)]
         assert browser.do(lambda session: session.get("a")).headers.getall("Vary") == [there]
@@ -294,6 +281,11 @@ def test_cache_control_is_merged_when_a_cookie_is_sent(
     assert browser.do(lambda session: session["a"]).headers.getall("Cache-Control") == (
         [theirs] if theirs else []
     )
+
+
+def test_every_line_of_cache_control_counts(site: Any, browser: Any) -> None:
+    site.headers = [("Cache-Control", "max-age=60"), ("Cache-Control", "no-store")]
+    assert browser.put(a=1).headers.getall("Cache-Control") == ["max-age=60", "no-store"]
 
 
 def test_a17_the_store_never_sees_a_token(browser: Any, memory: MemoryStore) -> None:
@@ -395,22 +387,6 @@ def test_another_transport(make_site: Any) -> None:
     known = site.browser(HTTP_X_SESSION=response.headers["X-Session"])
     assert known.get("a") == 1
     assert known.do(lambda session: session.destroy()).headers["X-Session"] == "none"
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"lifetime": timedelta(0)}, "lifetime must be positive"),
-        ({"idle_timeout": timedelta(0)}, "idle_timeout must be positive"),
-        ({"touch_interval": -HOUR}, "touch_interval must not be negative"),
-        ({"store_timeout": 0}, "store_timeout must be positive"),
-        ({"environ_key": "session"}, "needs a dot"),
-        ({"on_conflict": "ignore"}, "on_conflict is"),
-    ],
-)
-def test_options_are_checked_at_construction(memory: MemoryStore, options: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        SessionMiddleware(lambda environ, start_response: [], memory, **options)
 
 
 def test_w9_the_cookies_path_does_not_follow_the_mount_point(make_site: Callable[..., Any]) -> None:

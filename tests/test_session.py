@@ -1,12 +1,12 @@
 """A session as an application uses it: a mapping, and what it offers beyond one."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
 
-from wsgi_chaisession import Flash, MsgpackCodec, Session, Status, tokens
+from wsgi_chaisession import EncodeError, Flash, MsgpackCodec, Session, Status, tokens
 from wsgi_chaisession.keeper import Keeper
 from wsgi_chaisession.rows import Policy
 from wsgi_chaisession.testing import Clock, MemoryStore
@@ -63,6 +63,17 @@ def test_it_is_a_mutable_mapping(session: Session) -> None:
     session.clear()
     assert len(session) == 0
     assert not session
+
+
+def test_it_can_be_updated_in_place(open_session: Open) -> None:
+    session = open_session(saved(open_session(), a=1))
+    same = session
+    session |= {"b": 2}
+    assert same is session
+    assert session == {"a": 1, "b": 2}
+    assert session.status == Status.MODIFIED
+    with pytest.raises(TypeError, match="session keys are str"):
+        session |= {1: 2}  # type: ignore[dict-item]
 
 
 def test_absence_is_a_key_error(session: Session) -> None:
@@ -124,6 +135,18 @@ def test_reading_mutable_values_is_no_change(open_session: Open) -> None:
     assert session.status == Status.CLEAN
 
 
+def test_a_value_that_cannot_be_stored_is_a_change_until_then(open_session: Open) -> None:
+    session = open_session(saved(open_session(), a=1))
+    life = [session["a"] and session.status]
+    session["a"] = object()
+    life.append(session.status)
+    with pytest.raises(EncodeError, match=r"session\['a'\] cannot be stored"):
+        session.commit()
+    session["a"] = 1
+    life.append(session.status)
+    assert life == ["clean", "modified", "clean"]
+
+
 def test_new_and_token(open_session: Open) -> None:
     session = open_session()
     assert (session.new, session.token) == (True, None)
@@ -141,6 +164,9 @@ def test_get_as_gives_the_default_for_another_type(session: Session) -> None:
     assert session.get_as("yes", int, 0) == 0, "True is no number"
     assert session.get_as("yes", bool, False) is True
     assert session.get_as("nothing", str, "") == ""
+    assert session.get_as("n", float, 0.5) == 1, "as in type hints an int is a float"
+    assert session.get_as("yes", float, 0.5) == 0.5
+    assert session.get_as("yes", object) is True
 
 
 def test_flashes_are_given_out_once_in_order(open_session: Open) -> None:
@@ -153,6 +179,32 @@ def test_flashes_are_given_out_once_in_order(open_session: Open) -> None:
     assert second.flashes() == [Flash("saved", "info"), Flash("beware", "warning")]
     second.commit()
     assert open_session(first.token).flashes() == []
+
+
+@pytest.mark.parametrize("category", [None, 5, b"info"])
+def test_a_category_is_text(session: Session, category: Any) -> None:
+    with pytest.raises(TypeError, match="a flash's category must be str, not"):
+        session.flash("message", category=category)
+
+
+def test_of_too_many_messages_the_oldest_go(open_session: Open) -> None:
+    first = open_session()
+    for number in range(60):
+        first.flash(str(number))
+    first.commit()
+    assert [flash.message for flash in open_session(first.token).flashes()] == [
+        str(number) for number in range(10, 60)
+    ]
+
+
+def test_messages_that_were_kept_without_numbers_are_shown(open_session: Open, memory: MemoryStore) -> None:
+    first = open_session()
+    first.flash("x")
+    first.commit()
+    [(key, record)] = memory.all()
+    payload = MsgpackCodec().loads(record.data) | {"flashes": [["a", "info"], ["b", "error"]]}
+    memory.commit(key, MsgpackCodec().dumps(payload), record.expiry)
+    assert open_session(first.token).flashes() == [Flash("a", "info"), Flash("b", "error")]
 
 
 def test_clear_leaves_what_is_no_value(open_session: Open, clock: Clock) -> None:
@@ -175,6 +227,21 @@ def test_the_deadline_can_be_set_within_reason(session: Session, clock: Clock) -
         session.deadline = datetime(2031, 1, 1)  # noqa: DTZ001 - that is the mistake
     with pytest.raises(ValueError, match="has passed"):
         session.deadline = clock()
+    session.deadline = clock() + timedelta(days=36525)
+    for far in (clock() + timedelta(days=36525, microseconds=1), datetime.max.replace(tzinfo=UTC)):
+        with pytest.raises(ValueError, match="is more than 36525 days away"):
+            session.deadline = far
+
+
+def test_a_zone_that_knows_no_offset_is_none(session: Session) -> None:
+    class Nowhere(tzinfo):
+        def utcoffset(self, moment: datetime | None) -> None:
+            return None
+
+        tzname = dst = utcoffset
+
+    with pytest.raises(ValueError, match="has no time zone"):
+        session.deadline = datetime(2031, 1, 1, tzinfo=Nowhere())
 
 
 def test_the_idle_timeout_is_the_sessions_own(open_session: Open, memory: MemoryStore, clock: Clock) -> None:
@@ -189,8 +256,10 @@ def test_the_idle_timeout_is_the_sessions_own(open_session: Open, memory: Memory
     again.commit()
     [(_, record)] = memory.all()
     assert record.expiry == clock() + 24 * HOUR
-    with pytest.raises(ValueError, match="idle_timeout must be positive"):
-        again.idle_timeout = timedelta(0)
+    again.idle_timeout = timedelta(days=36525)
+    for odd in (timedelta(0), -HOUR, timedelta(days=36525, microseconds=1), timedelta.max):
+        with pytest.raises(ValueError, match="idle_timeout must be positive and at most 36525 days"):
+            again.idle_timeout = odd
 
 
 def test_a_stored_deadline_in_another_zone_is_utc(session: Session, clock: Clock) -> None:

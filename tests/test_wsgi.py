@@ -626,6 +626,70 @@ def test_w8_two_middlewares_with_names_of_their_own(wrap: Any, server: Server, c
     assert server.starts[0][1].count(("Vary", "Cookie")) == 1
 
 
+class Nest:
+    """Two middlewares around one application, each with a store; the client keeps both cookies."""
+
+    def __init__(self, wrap: Any, memory: MemoryStore, outer: MemoryStore) -> None:
+        self.action: Callable[[Any, Any], object] = lambda inner, outer: None
+        self.cookies: dict[str, str] = {}
+        self.memory = memory
+        within = SessionMiddleware(
+            wrap(self.app), outer, environ_key="o.session", cookie=Cookie(name="outer")
+        )
+        within.clock = memory.clock
+        self.wsgi = within
+
+    def app(self, environ: Any, start_response: Any) -> list[bytes]:
+        self.action(environ[KEY], environ["o.session"])
+        start_response("200 OK", [*PLAIN, ("Set-Cookie", "theirs=1")])
+        return [b"ok"]
+
+    def do(self, action: Callable[[Any, Any], object]) -> Server:
+        self.action = action
+        server = Server()
+        sent = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        server.run(validator(self.wsgi), environ(HTTP_COOKIE=sent))
+        for name, value in server.starts[0][1]:
+            if name == "Set-Cookie":
+                key, _, text = value.partition(";")[0].partition("=")
+                self.cookies[key] = text
+        return server
+
+
+@pytest.fixture
+def outer_store(clock: Clock) -> MemoryStore:
+    return MemoryStore(clock)
+
+
+@pytest.fixture
+def nest(wrap: Any, memory: MemoryStore, outer_store: MemoryStore) -> Nest:
+    return Nest(wrap, memory, outer_store)
+
+
+def test_w8_the_inner_session_is_not_lost_when_the_outer_one_cannot_be_stored(
+    nest: Nest, outer_store: MemoryStore
+) -> None:
+    nest.do(lambda inner, outer: inner.update(n=1))
+    before = nest.cookies["session"]
+    outer_store.fail_next("insert")
+    server = nest.do(lambda inner, outer: (inner.renew_token(), outer.update(n=1)))
+    assert server.status == "503 Service Unavailable"
+    assert nest.cookies["session"] != before
+    assert nest.cookies.keys() == {"session", "theirs"}, "the application's own are those of the first answer"
+    assert "theirs" not in repr(server.starts)
+    assert ("Vary", "Cookie") in server.starts[0][1]
+    seen: list[Any] = []
+    nest.do(lambda inner, outer: seen.append(dict(inner)))
+    assert seen == [{"n": 1}]
+
+
+def test_w8_when_the_inner_session_cannot_be_stored_the_outer_one_is(nest: Nest) -> None:
+    nest.memory.fail_next("insert")
+    server = nest.do(lambda inner, outer: (inner.update(n=1), outer.update(n=1)))
+    assert server.status == "503 Service Unavailable"
+    assert nest.cookies.keys() == {"outer"}
+
+
 def test_w8_the_same_middleware_twice_is_one(wrap: Any, server: Server, memory: MemoryStore) -> None:
     seen = []
 

@@ -16,6 +16,7 @@ from .errors import StoreError
 from .guarded import Write, end
 from .lookup import find
 from .pool import Connection
+from .seconds import check_seconds
 from .store import ReaperStatus, Record
 from .tokens import hash_token
 
@@ -46,8 +47,7 @@ class ChaiStore:
     def __init__(
         self, path_or_url: str | os.PathLike[str], *, timeout: float = 2.0, max_connections: int = 10
     ) -> None:
-        if timeout <= 0:
-            raise ValueError(f"timeout must be positive, not {timeout}")
+        check_seconds("timeout", timeout)
         self.timeout = timeout
         self._database = Database(path_or_url, schema=statements.SCHEMA, max_connections=max_connections)
 
@@ -55,8 +55,7 @@ class ChaiStore:
         return f"<ChaiStore {self._database}>"
 
     def with_timeout(self, seconds: float) -> Self:
-        if seconds <= 0:
-            raise ValueError(f"timeout must be positive, not {seconds}")
+        check_seconds("timeout", seconds)
         view = copy(self)
         view.timeout = seconds
         return view

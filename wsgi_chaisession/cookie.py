@@ -19,6 +19,10 @@ from .tokens import TOKEN_PATTERN
 logger = logging.getLogger(__name__)
 
 Header = tuple[str, str]
+_not_in_attributes = re.compile(r"[;\x00-\x1f\x7f]").search
+_is_label = re.compile(
+    r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+).fullmatch  # underscores are met in practice
 _valid_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 token
 
 
@@ -60,8 +64,10 @@ class Cookie:
     proxy that ends TLS, let the server (or werkzeug's ProxyFix) set the scheme from
     X-Forwarded-Proto.
 
-    :param name: a token of RFC 9110; ``__Host-`` and ``__Secure-`` demand what browsers demand.
-    :param domain: sent to its subdomains, too; None: to this host alone.
+    :param name: a token of RFC 9110; ``__Host-`` and ``__Secure-``, in any case, demand what
+        browsers demand.
+    :param domain: sent to its subdomains, too; None: to this host alone. Names of other scripts
+        are written in their ASCII form.
     :param path: sent for paths below it.
     :param secure: sent over HTTPS alone; "auto": if the request came over HTTPS
         (``wsgi.url_scheme``).
@@ -70,6 +76,7 @@ class Cookie:
     :param partitioned: one for each site that embeds this one (CHIPS); must be secure.
     :param persist: kept when the browser closes; if not, ``session.remember_me()`` decides.
     :raises ValueError: browsers would drop such a cookie.
+    :raises TypeError: a name, a domain or a path is no str.
     """
 
     name: str = "session"
@@ -85,6 +92,9 @@ class Cookie:
     _must_be_secure: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        for option in ("name", "path", *(() if self.domain is None else ("domain",))):
+            if not isinstance(getattr(self, option), str):
+                raise TypeError(f"cookie {option} must be str, not {type(getattr(self, option)).__name__}")
         self._check_name()
         self._check_attributes()
         pattern = rf'(?:^|;)[ \t]*{re.escape(self.name)}[ \t]*=[ \t]*"?({TOKEN_PATTERN})"?[ \t]*(?=;|$)'
@@ -136,13 +146,13 @@ class Cookie:
         return self._must_be_secure or (self.secure == "auto" and environ.get("wsgi.url_scheme") == "https")
 
     def _needs_secure(self) -> bool:
-        prefixed = self.name.startswith(("__Host-", "__Secure-"))
+        prefixed = self.name.lower().startswith(("__host-", "__secure-"))
         return self.secure is True or prefixed or self.partitioned or self.samesite == "None"
 
     def _check_name(self) -> None:
         if not _valid_name(self.name):
             raise ValueError(f"cookie name {self.name!r} is not an HTTP token")
-        if self.name.startswith("__Host-") and (self.domain is not None or self.path != "/"):
+        if self.name.lower().startswith("__host-") and (self.domain is not None or self.path != "/"):
             raise ValueError(
                 f"a __Host- cookie has path '/' and no domain, "
                 f"not path {self.path!r} and domain {self.domain!r}"
@@ -153,13 +163,28 @@ class Cookie:
             raise ValueError(f"secure is True, False or 'auto', not {self.secure!r}")
         if self.samesite not in ("Lax", "Strict", "None", None):
             raise ValueError(f"samesite is 'Lax', 'Strict', 'None' or None, not {self.samesite!r}")
-        if not self.path.startswith("/") or ";" in self.path:
-            raise ValueError(f"cookie path {self.path!r} must begin with '/' and hold no ';'")
+        if not self.path.startswith("/") or _not_in_attributes(self.path):
+            raise ValueError(
+                f"cookie path {self.path!r} must begin with '/' and hold no ';' and no control character"
+            )
+        if self.domain is not None and not _is_domain(self.domain):
+            raise ValueError(
+                f"cookie domain {self.domain!r} is not a host name: labels of 1 to 63 letters, digits and "
+                "hyphens with single dots between them, and no port"
+            )
         if self.secure is False and self._needs_secure():
             raise ValueError(
                 f"cookie {self.name!r} must be secure: its prefix, Partitioned or SameSite=None "
                 "demands it, browsers drop it otherwise"
             )
+
+
+def _is_domain(domain: str) -> bool:
+    try:
+        name = domain.removeprefix(".").encode("idna").decode("ascii")  # a leading dot means nothing any more
+    except UnicodeError:  # an empty label, or one that is too long
+        return False
+    return len(name) <= 253 and all(map(_is_label, name.split(".")))
 
 
 _warned: set[str] = set()

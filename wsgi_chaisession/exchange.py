@@ -18,6 +18,10 @@ from .visit import HEADERS_LEFT, Visit
 
 logger = logging.getLogger(__name__)
 
+# Where a middleware around this one finds the headers that clients must get although its own session cannot
+# be stored: what they tell has been done.
+HANDED_OUT = "chaisession.handed_out"
+
 
 class Exchange(Response):
     """A response whose headers tell the client of its session."""
@@ -64,6 +68,7 @@ class Exchange(Response):
         if header is not None:
             headers.append(header)
             keep_from_caches(headers, header[0])
+            self._environ.setdefault(HANDED_OUT, []).append(header)
         vary_on(headers, self._transport.vary)
 
     def _token_header(self, draft: Draft) -> Header | None:

@@ -3,28 +3,25 @@
 This is the one junction: only here do transport, session, codec and store meet.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from .codec import Codec, MsgpackCodec
 from .cookie import Cookie, Transport
 from .draft import Draft
-from .errors import SessionConflict, SessionError, StoreError
+from .errors import SessionConflict, StoreError
 from .exchange import Exchange
 from .keeper import Keeper
-from .rows import Clock, OnConflict, Policy
+from .options import check_environ_key, checked_policy, checked_transport
+from .refusal import ErrorHandler, beginning, service_unavailable
+from .rows import Clock, OnConflict
+from .seconds import check_seconds
 from .session import Session
 from .store import Store
 from .visit import NOT_ITS_REQUEST, Visit
-
-logger = logging.getLogger(__name__)
-
-ErrorHandler = Callable[[WSGIEnvironment, StartResponse, SessionError], Iterable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +41,6 @@ class Device:
     """When the session ends if it is not used again (aware, UTC)."""
 
 
-RETRY_AFTER = 5  # seconds: longer than a database restart takes
-
-
 class SessionMiddleware:
     """Gives a WSGI application its sessions in ``environ["chaisession.session"]``.
 
@@ -55,12 +49,14 @@ class SessionMiddleware:
 
     :param app: the application.
     :param store: where sessions are kept, such as ChaiStore("chai_db").
-    :param lifetime: how long a session lives at most, however active.
+    :param lifetime: how long a session lives at most, however active; up to a hundred years.
     :param idle_timeout: how long it lives without use; None: as long as lifetime.
-    :param touch_interval: the least gain for which an unchanged session's expiry
-        is written again; default: a tenth of idle_timeout.
-    :param cookie: name and attributes of the cookie.
-    :param transport: carries the token instead of the cookie, such as TokenHeader().
+    :param touch_interval: the least gain for which an unchanged session's expiry is written
+        again, so that a session may end that much before its idle timeout is over. Default: a
+        tenth of the idle timeout that applies to the session. It must be less than
+        idle_timeout; for a session with an idle timeout of its own it is a tenth of that at most.
+    :param cookie: name and attributes of the cookie; default: Cookie().
+    :param transport: carries the token instead of a cookie, such as TokenHeader().
     :param environ_key: where the session is found; middlewares with different
         keys and cookie names may be nested, a second one with the same key is idle.
     :param codec: values to bytes; default MsgpackCodec().
@@ -69,9 +65,11 @@ class SessionMiddleware:
     :param error_handler: called with environ, start_response and the StoreError or
         SessionConflict when a session cannot be loaded or stored; returns the response's
         body. Default: status 503 with Retry-After, logged.
-    :param store_timeout: seconds after which a store call is given up.
+    :param store_timeout: seconds after which a load or a commit is given up. A request in which
+        the store did not answer in time does not ask it again.
     :param skip: called with environ; where it returns true, the request gets no session.
     :raises ValueError: an option makes no sense; nothing has been read or written then.
+    :raises TypeError: an option is of another type.
     """
 
     def __init__(  # noqa: PLR0913 - every option of the package is here
@@ -82,7 +80,7 @@ class SessionMiddleware:
         lifetime: timedelta = timedelta(hours=24),
         idle_timeout: timedelta | None = None,
         touch_interval: timedelta | None = None,
-        cookie: Cookie = Cookie(),  # noqa: B008 - frozen, so sharing it is safe
+        cookie: Cookie | None = None,
         transport: Transport | None = None,
         environ_key: str = "chaisession.session",
         codec: Codec | None = None,
@@ -91,14 +89,17 @@ class SessionMiddleware:
         store_timeout: float = 2.0,
         skip: Callable[[WSGIEnvironment], bool] | None = None,
     ) -> None:
-        if store_timeout <= 0:
-            raise ValueError(f"store_timeout must be positive, not {store_timeout}")
-        if "." not in environ_key:
-            raise ValueError(f"environ_key {environ_key!r} needs a dot (PEP 3333)")
-        policy = _policy(lifetime, idle_timeout, touch_interval, on_conflict)
+        check_seconds("store_timeout", store_timeout)
+        check_environ_key(environ_key)
+        policy = checked_policy(
+            lifetime=lifetime,
+            idle_timeout=idle_timeout,
+            touch_interval=touch_interval,
+            on_conflict=on_conflict,
+        )
+        self._transport = checked_transport(cookie, transport)
         self._app = app
         self._keeper = Keeper(store, codec or MsgpackCodec(), policy, store_timeout=store_timeout)
-        self._transport = transport or cookie
         self._environ_key = environ_key
         self._error_handler = error_handler or service_unavailable
         self._skip = skip
@@ -114,7 +115,9 @@ class SessionMiddleware:
         except (StoreError, SessionConflict) as error:
             if exchange.released:
                 raise
-            return self._refuse(environ, start_response, error)
+            self._keeper.counters["store_error"] += 1
+            start_refusal = beginning(environ, start_response, vary=self._transport.vary)
+            return self._error_handler(environ, start_refusal, error)
 
     @property
     def clock(self) -> Clock:
@@ -190,57 +193,6 @@ class SessionMiddleware:
         assert row is not None, "only stored sessions are listed"  # noqa: S101 - for the type checker
         since, seen = payload.since or self._keeper.now(), self._keeper.seen(draft)
         return Device(row.key, payload.label, since, seen and max(seen, since), row.expiry)
-
-    # -- one request -----------------------------------------------------------
-
-    def _refuse(
-        self, environ: WSGIEnvironment, start_response: StartResponse, error: SessionError
-    ) -> Iterable[bytes]:
-        self._keeper.counters["store_error"] += 1
-        return self._error_handler(environ, start_response, error)
-
-
-def service_unavailable(
-    environ: WSGIEnvironment, start_response: StartResponse, error: SessionError
-) -> Iterable[bytes]:
-    """The default error handler: 503 with Retry-After, the reason in the log."""
-    logger.error("%s %s: %s", environ.get("REQUEST_METHOD"), _path(environ), error)
-    body = b"Sessions are unavailable for the moment. Please try again.\n"
-    headers = [
-        ("Content-Type", "text/plain; charset=utf-8"),
-        ("Content-Length", str(len(body))),
-        ("Retry-After", str(RETRY_AFTER)),
-        ("Cache-Control", "no-store"),
-    ]
-    start_response("503 Service Unavailable", headers)
-    return [b"" if environ.get("REQUEST_METHOD") == "HEAD" else body]
-
-
-def _path(environ: WSGIEnvironment) -> str:
-    return repr(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
-
-
-def _policy(
-    lifetime: timedelta,
-    idle_timeout: timedelta | None,
-    touch_interval: timedelta | None,
-    on_conflict: Any,
-) -> Policy:
-    zero = timedelta(0)
-    if lifetime <= zero:
-        raise ValueError(f"lifetime must be positive, not {lifetime}")
-    if idle_timeout is not None and idle_timeout <= zero:
-        raise ValueError(f"idle_timeout must be positive or None, not {idle_timeout}")
-    if touch_interval is not None and touch_interval < zero:
-        raise ValueError(f"touch_interval must not be negative, not {touch_interval}")
-    if on_conflict not in ("merge", "overwrite", "error"):
-        raise ValueError(f"on_conflict is 'merge', 'overwrite' or 'error', not {on_conflict!r}")
-    return Policy(
-        lifetime=lifetime,
-        idle_timeout=idle_timeout,
-        touch_interval=touch_interval,
-        on_conflict=on_conflict,
-    )
 
 
 class _NoClient:

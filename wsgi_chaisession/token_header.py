@@ -13,7 +13,14 @@ from .cookie import Header
 from .tokens import is_well_formed
 
 _valid_name = re.compile(r"[A-Za-z][A-Za-z0-9-]*").fullmatch
-_NOT_HTTP_ = ("Content-Type", "Content-Length")  # CGI keeps these two elsewhere
+# What means something else already, in a request or in a response, to servers, proxies or browsers.
+_taken = re.compile(
+    r"(accept|access-control|content|if|proxy|sec|strict|www|x-forwarded)-.*|accept|age|allow|authorization|"
+    r"cache-control|connection|cookie|date|etag|expect|expires|forwarded|from|host|keep-alive|last-modified|link|"
+    r"location|max-forwards|origin|pragma|range|referer|refresh|retry-after|server|set-cookie|te|trailer|"
+    r"transfer-encoding|upgrade|user-agent|vary|via",
+    re.IGNORECASE,
+).fullmatch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +31,7 @@ class TokenHeader:
     has to forget the one it has.
 
     :param name: the header's name.
-    :raises ValueError: no header can be called so, or none that WSGI passes on.
+    :raises ValueError: no header can be called so, or one that HTTP uses is.
     """
 
     name: str = "Session-Token"
@@ -33,8 +40,12 @@ class TokenHeader:
     _environ_key: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not _valid_name(self.name) or self.name.title() in _NOT_HTTP_:
-            raise ValueError(f"{self.name!r} cannot name a header of letters, digits and hyphens for a token")
+        if not _valid_name(self.name):
+            raise ValueError(f"{self.name!r} cannot name a header: letters, digits and hyphens can")
+        if _taken(self.name):
+            raise ValueError(
+                f"{self.name!r} cannot name a header for a token: HTTP uses it for something else"
+            )
         object.__setattr__(self, "vary", self.name)
         object.__setattr__(self, "_environ_key", "HTTP_" + self.name.upper().replace("-", "_"))
 
