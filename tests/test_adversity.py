@@ -1,15 +1,15 @@
 """Bad input, bad applications and bad stores, met through the whole middleware."""
 
 import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from waiting import stopped
 from wsgi_chaisession import ChaiStore, DecodeError, MsgpackCodec, Record, SessionMiddleware, tokens
 from wsgi_chaisession.sameness import Sameness
 from wsgi_chaisession.testing import Clock, MemoryStore
@@ -108,15 +108,6 @@ def test_w7_an_application_that_returns_nothing_fails_as_it_would_alone(memory: 
     assert (started, memory.count()) == ([], 0)
 
 
-@contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
 def test_a19_a_hanging_store_is_a_503_and_then_works_again(
     make_real_site: Callable[..., Any], store: ChaiStore, chai_dir: Path, pid_of: Callable[[Path], int]
 ) -> None:
@@ -143,8 +134,9 @@ def test_a19_a_store_that_is_not_there_is_a_503(
         target.mkdir()
         (target / "letter.txt").write_text("x")
     url = f"postgresql://chai@/chai?host={tmp_path}"
-    with closing(ChaiStore(url if where.startswith("a URL") else target)) as store:
-        browser = make_real_site(store, store_timeout=5).browser()
+    nowhere = where.startswith("a URL")
+    with closing(ChaiStore(url if nowhere else target)) as store:
+        browser = make_real_site(store, store_timeout=0.3 if nowhere else 20).browser()
         browser.cookie = tokens.generate()
         browser.do(dict, status=503)
         browser.do(lambda session: None)  # what needs no session is served

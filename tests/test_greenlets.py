@@ -2,9 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ import pytest
 import requests
 
 from chaisql import find_server
+from waiting import stopped
 from webservers import GREENLETS, Web, everybody, serving, visitors
 
 PidOf = Callable[[Path], int]
@@ -19,16 +19,9 @@ T = TypeVar("T")
 # Only one worker, so that the others' requests meet the greenlet that waits. Whatever a preloading server has
 # imported by the time it patches the standard library keeps the unpatched names that it took from there.
 ONE = [*GREENLETS, "--workers=1"]
+# Answers while somebody waits: hundreds on an idle machine, and none when the worker hangs.
+SOME = 3
 FRESH = [argument for argument in ONE if argument != "--preload"]
-
-
-@contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def answered_while(web: Web, waiting: Callable[[], T]) -> tuple[int, T]:
@@ -61,7 +54,7 @@ def test_a_hanging_database_stops_nobody_else(
         with stopped(pid_of(chai_dir)):
             answered, status = answered_while(web, person.status)
         assert status == 503, "".join(web.log)
-        assert answered >= 10, f"{answered} requests were answered while one waited for 2 s"
+        assert answered >= SOME, f"{answered} requests were answered while one waited for 2 s"
         person.visit()
         assert person.seen == [1, 2]
 
@@ -74,7 +67,7 @@ def test_more_who_wait_than_connections_stop_nobody_else(chai_dir: Path, pid_of:
                 web, lambda: list(pool.map(lambda person: person.status(), crowd))
             )
         assert statuses == [503] * 15
-        assert answered >= 10, f"{answered} requests were answered while 15 waited for 10 connections"
+        assert answered >= SOME, f"{answered} requests were answered while 15 waited for 10 connections"
         everybody(crowd, 1)
         assert [person.seen for person in crowd] == [[1, 2]] * 15
 
@@ -91,6 +84,6 @@ def test_a_slow_start_of_the_database_stops_nobody_else(
         os.kill(pid_of(chai_dir), signal.SIGKILL)
         answered, status = answered_while(web, person.status)
         assert status == 200
-        assert answered >= 10, f"{answered} requests were answered while the database started for 2 s"
+        assert answered >= SOME, f"{answered} requests were answered while the database started for 2 s"
         person.visit()
         assert person.seen == [1, 3]

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from webservers import GREENLETS, GUNICORN, everybody, serving, visit_all_workers, visitors
+from waiting import eventually, stopped
+from webservers import GREENLETS, GUNICORN, Visitor, everybody, serving, visit_all_workers, visitors
 
 THREADS = [*GUNICORN, "--worker-class=gthread", "--threads=4"]
 WAITRESS = ["waitress", "--listen=127.0.0.1:0", "--threads=4"]
 GRANIAN = ["granian", "--interface=wsgi", "--workers=2", "--blocking-threads=4", "--port=PORT"]
 # Without --lazy-apps the application is imported once, before the workers are forked.
 UWSGI = [
-    *("-c", "import pyuwsgi; pyuwsgi.run()", "--http-socket=127.0.0.1:PORT", "--master", "--processes=2"),
+    *("-c", "import pyuwsgi; pyuwsgi.run()", "--http-socket=127.0.0.1:0", "--master", "--processes=2"),
     *("--need-app", "--die-on-term", f"--virtualenv={sys.prefix}", "--module"),
 ]
 # Name: its command, how many processes must be seen answering, whether they were forked with the app in them.
@@ -42,35 +43,36 @@ def test_every_visitors_counter_is_exact(chai_dir: Path, name: str) -> None:
 def test_nothing_acknowledged_is_lost_when_the_database_is_killed(chai_dir: Path, pid_of: PidOf) -> None:
     killed = threading.Event()
 
-    def kill() -> None:
+    def kill(people: list[Visitor]) -> None:
         for _ in range(3):
+            seen = visits(people)
             os.kill(pid_of(chai_dir), signal.SIGKILL)
-            time.sleep(0.4)  # let traffic flow in between
+            eventually(lambda: visits(people) > seen + 20)  # noqa: B023 - let traffic flow in between
         killed.set()
+
+    def visits(people: list[Visitor]) -> int:
+        return sum(len(person.seen) for person in people)
 
     with serving(GUNICORN, chai_dir) as web, visitors(web.url, 4) as people:
         everybody(people, times=5)
-        killer = threading.Thread(target=kill)
+        killer = threading.Thread(target=kill, args=(people,))
         killer.start()
-        while not killed.is_set():
+        while killer.is_alive():
             everybody(people, times=10)
         killer.join()
+        assert killed.is_set()
         everybody(people, times=5)
         for person in people:
             assert person.seen == list(range(1, len(person.seen) + 1))
 
 
 def test_a_hanging_database_gives_503_in_time_and_recovers(chai_dir: Path, pid_of: PidOf) -> None:
-    with serving(GUNICORN, chai_dir, timeout=1) as web, visitors(web.url, 1) as [person]:
+    with serving(GUNICORN, chai_dir, timeout=2) as web, visitors(web.url, 1) as [person]:
         person.visit(3)
-        pid = pid_of(chai_dir)
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        with stopped(pid_of(chai_dir)):
             began = time.monotonic()
             assert person.status() == 503
-            assert time.monotonic() - began < 3.5
-        finally:
-            os.kill(pid, signal.SIGCONT)
+            assert time.monotonic() - began < 30
         person.visit()
         assert person.seen == [1, 2, 3, 4]
-    assert "the store did not answer within 1.0 s" in "".join(web.log)
+    assert "the store did not answer within 2.0 s" in "".join(web.log)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
@@ -20,10 +21,16 @@ GREENLETS = [*GUNICORN, "--worker-class=gevent"]
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port for a server that cannot find one by itself.
+
+    None of those that the kernel gives to whoever asks for any, as all of our other tests do: it would
+    be somebody's before the server has it.
+    """
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Web:
@@ -42,8 +49,9 @@ class Web:
     def url(self) -> str:
         deadline = time.monotonic() + 60
         while True:
-            found = re.search(r"https?://127\.0\.0\.1:\d+", "".join(self.log))
-            url = found[0] if found else f"http://127.0.0.1:{self._port}"
+            found = re.search(r"(?:(https?)://|TCP address )127\.0\.0\.1:(\d+)", "".join(self.log))
+            scheme, port = found.groups() if found else ("http", self._port)
+            url = f"{scheme or 'http'}://127.0.0.1:{port}"
             with socket.socket() as client:
                 if not client.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))):
                     return url

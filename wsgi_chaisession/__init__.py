@@ -16,21 +16,26 @@ from .errors import (
 )
 from .middleware import Device, SessionMiddleware
 from .payload import Flash
+from .refusal import ErrorHandler
+from .rows import Clock, OnConflict
 from .session import Session, Status
 from .store import ReaperLog, ReaperStatus, Record, Store
 from .token_header import TokenHeader
 
 __all__ = [
     "ChaiStore",
+    "Clock",
     "Codec",
     "CodecError",
     "Cookie",
     "DecodeError",
     "Device",
     "EncodeError",
+    "ErrorHandler",
     "Flash",
     "HeadersSent",
     "MsgpackCodec",
+    "OnConflict",
     "ReaperLog",
     "ReaperStatus",
     "Record",

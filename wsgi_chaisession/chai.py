@@ -55,6 +55,7 @@ class ChaiStore:
         return f"<ChaiStore {self._database}>"
 
     def with_timeout(self, seconds: float) -> Self:
+        """This store with another timeout; it shares its connections."""
         check_seconds("timeout", seconds)
         view = copy(self)
         view.timeout = seconds
@@ -63,6 +64,7 @@ class ChaiStore:
     # -- the contract ----------------------------------------------------------
 
     def find(self, key: str) -> Record | None:
+        """The record, or None when it is missing or expired by the database's clock."""
         return self._call(lambda connection: find(connection, key))
 
     def insert(
@@ -74,6 +76,7 @@ class ChaiStore:
         principal: str | None = None,
         ending: Mapping[str, bytes] | None = None,
     ) -> bool:
+        """Add a new session; False, and nothing written, when the key exists or *ending* does not hold."""
         row = {"key": key, "data": data, "expiry": _naive(expiry)}
         return self._write(Write(statements.INSERT, row, principal, ending))
 
@@ -87,23 +90,29 @@ class ChaiStore:
         principal: str | None = None,
         ending: Mapping[str, bytes] | None = None,
     ) -> bool:
+        """Compare-and-swap; False when the key is not as it was seen, or *ending* does not hold."""
         row = {"key": key, "old": old_data, "data": data, "expiry": _naive(expiry)}
         return self._write(Write(statements.REPLACE, row, principal, ending))
 
     def touch(self, key: str, expiry: datetime, *, principal: str | None = None) -> bool:
+        """Move the expiry forward, never back, data untouched; False when gone."""
         write = Write(statements.TOUCH, {"key": key, "expiry": _naive(expiry)}, principal)
         return self._call(lambda connection: write.run(connection) or find(connection, key) is not None)
 
     def commit(self, key: str, data: bytes, expiry: datetime) -> None:
+        """Insert or overwrite, unconditionally. For migrations."""
         self._count(statements.COMMIT, {"key": key, "data": data, "expiry": _naive(expiry)})
 
     def delete(self, key: str, *, data: bytes | None = None) -> bool:
+        """Remove the session and its index entry; False when there was none, or none with *data*."""
+
         def delete(connection: Connection) -> bool:
             return _delete(connection, [key]) > 0 if data is None else end(connection, key, data)
 
         return self._call(delete, landed=lambda connection: find(connection, key) is None)
 
     def all(self, page: int = 1000) -> Iterator[tuple[str, Record]]:
+        """Every active session, read *page* rows at a time."""
         after = ""
         while rows := self._rows(statements.PAGE, {"after": after, "page": page}):
             for key, data, expiry in rows:
@@ -111,6 +120,7 @@ class ChaiStore:
             after = rows[-1][0]
 
     def find_principal(self, principal: str) -> list[str]:
+        """The keys of this principal's active sessions."""
         # Bounds that hold in every collation: "z" sorts behind all of base64url.
         low = hash_token(principal) + ":"
         span = {"low": low, "high": low + "z" * 44, "page": _PRINCIPAL_PAGE}
@@ -123,6 +133,10 @@ class ChaiStore:
             span["low"] = low + keys[-1]
 
     def delete_principal(self, principal: str, except_key: str | None = None) -> int:
+        """Remove this principal's sessions, but for *except_key*; how many went.
+
+        :raises StoreError: new ones were made faster than they could be removed.
+        """
         gone = 0
         for _ in range(_DELETE_ROUNDS):
             keys = [key for key in self.find_principal(principal) if key != except_key]
@@ -136,6 +150,7 @@ class ChaiStore:
         )
 
     def delete_expired(self, limit: int, now: datetime | None = None) -> int:
+        """Remove at most *limit* sessions that have expired by *now*, oldest first; how many went."""
         judge = "now()" if now is None else "%(now)b"
         values = {"limit": limit} if now is None else {"limit": limit, "now": _naive(now)}
         gone = self._count(statements.EXPIRED.format(table="sessions", key="token", now=judge), values)
@@ -143,25 +158,31 @@ class ChaiStore:
         return gone
 
     def count(self) -> int:
+        """How many sessions are active."""
         return int(self._rows(statements.COUNT, {})[0][0])
 
     def count_expired(self) -> int:
+        """How many sessions have expired and wait for the reaper."""
         return int(self._rows(statements.COUNT_EXPIRED, {})[0][0])
 
     def create_schema(self) -> None:
+        """Create the tables and indexes that are missing."""
         self._database.create_schema(self.timeout)
 
     def close(self) -> None:
+        """Close this process's connections; the next call opens new ones."""
         self._database.pool.close()
 
     # -- the reaper's log ------------------------------------------------------
 
     def record_reaper_run(self, deleted: int, seconds: float, *, interval: float | None = None) -> None:
+        """Add one finished run of a reaper to the totals, once, also where this is repeated."""
         run = {"id": uuid4().hex, "deleted": deleted, "seconds": seconds, "interval": interval}
         repeated = _RUN_KEPT + timedelta(seconds=self.timeout)
         self._call(lambda connection: _record_run(connection, run, repeated))
 
     def reaper_status(self) -> ReaperStatus | None:
+        """The reaper's totals, or None before its first run."""
         rows = self._rows(statements.RUN_STATUS, {})
         if not rows:
             return None
@@ -172,6 +193,7 @@ class ChaiStore:
         return ReaperStatus(_aware(finished), runs, deleted, last_deleted, seconds, interval, age)
 
     def reaper_lag(self) -> float:
+        """How many seconds ago the oldest session that is still there expired; 0 when none has."""
         rows = self._rows(statements.OLDEST, {})
         return (rows[0][0] - _aware(rows[0][1])).total_seconds() if rows else 0.0
 

@@ -143,9 +143,10 @@ class _Shelf:
     def take(self, deadline: float) -> Connection | None:
         """An idle connection, or None as the permission to open one."""
         with self._changed:
-            while not self._free:
-                if not self._changed.wait(max(0.0, deadline - monotonic())):
-                    raise DeadlineExceeded(f"all {self._limit} connections of this process are in use")
+            # Looked at again when the time is up: one may have come back in that very moment, and who was
+            # notified of it must not go away.
+            if not self._changed.wait_for(lambda: self._free, max(0.0, deadline - monotonic())):
+                raise DeadlineExceeded(f"all {self._limit} connections of this process are in use")
             self._free -= 1
             return self._idle.pop() if self._idle else None
 
