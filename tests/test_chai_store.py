@@ -361,10 +361,13 @@ def test_a_renewal_survives_lost_answers(proxy: Proxy, lossy: ChaiStore, lost: i
     assert lossy.count() == 0
 
 
-def test_a_repeat_is_not_taken_in_by_what_another_wrote(proxy: Proxy, lossy: ChaiStore) -> None:
+@pytest.mark.parametrize("now", [b"held", b"changed"])
+def test_a_repeat_is_not_taken_in_by_what_another_wrote(
+    proxy: Proxy, lossy: ChaiStore, now: bytes
+) -> None:
     """The same data came from elsewhere; what was to end with ours is still there, so ours was not done."""
     lossy.insert(KEY, b"theirs", SOON)
-    lossy.insert("other", b"held", SOON)
+    lossy.insert("other", now, SOON)
     proxy.lose = 1
     assert not lossy.replace(KEY, b"mine", b"theirs", SOON, ending={"other": b"held"})
-    assert lossy.find("other") is not None
+    assert lossy.find("other") == Record(now, SOON)

@@ -226,6 +226,13 @@ def test_if_the_other_changes_meanwhile_it_is_taken_over_as_it_is(people: Any, m
     assert memory.sessions == [{"mine": 1, "both": "late", "late": 1, "own": 1}]
 
 
+def test_an_empty_one_that_changes_meanwhile_is_no_write_that_was_done(people: Any, memory: Stepping) -> None:
+    """Taking it over changes no byte of mine, so mine looks as if it had been written."""
+    people[1].do(lambda session: session.clear())
+    merge(people, lambda session: people[1].put(late=1))
+    assert memory.sessions == [{"mine": 1, "both": "mine", "late": 1}]
+
+
 def test_with_on_conflict_error_that_is_one(make_site: Any, memory: Stepping) -> None:
     site = make_site(on_conflict="error", error_handler=answer_with(409))
     mine, other = site.browser(), site.browser()

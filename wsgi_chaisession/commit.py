@@ -214,8 +214,8 @@ def _has_landed(attempt: Attempt, look: Look) -> bool:
     record = look(attempt.row.key)
     if record is None or record.data != attempt.row.data:
         return False
-    others = ((look(key), data) for key, data in attempt.ending.items())
-    return not any(other is not None and other.data == data for other, data in others)
+    # A key is never used again: what is still there, or there again with other data, was not ended by us.
+    return all(look(key) is None for key in attempt.ending)
 
 
 def _index_entry(old: Stored, row: Stored) -> str | None:

@@ -40,9 +40,9 @@ class Write:
 
     def has_landed(self, connection: Connection) -> bool:
         """Whether an earlier try has done it, whose answer was lost."""
-        others = (self.ending or {}).items()
-        written = _holds(connection, self.row["key"], self.row["data"])
-        return written and not any(_holds(connection, key, data) for key, data in others)
+        record = find(connection, self.row["key"])
+        written = record is not None and record.data == self.row["data"]
+        return written and all(find(connection, key) is None for key in self.ending or {})
 
     def _end_others(self, connection: Connection) -> bool:
         return all(_end(connection, key, data) for key, data in (self.ending or {}).items())
@@ -59,11 +59,6 @@ def _end(connection: Connection, key: str, data: bytes) -> bool:
         return False
     connection.query(statements.ENTRY_DELETE, {"key": key})
     return True
-
-
-def _holds(connection: Connection, key: str, data: bytes) -> bool:
-    record = find(connection, key)
-    return record is not None and record.data == data
 
 
 def _enter(connection: Connection, row: Mapping[str, Any], principal: str) -> None:
