@@ -209,12 +209,14 @@ def test_a_change_that_was_stored_is_no_conflict_with_itself(site: Any, browser:
     browser.put(a=1)
 
     def act(session: Session) -> None:
+        memory.trace.clear()
         session.flash("once")
         lost(memory, "replace")
         with pytest.raises(StoreError):
             session.commit()
 
     browser.do(act)
+    assert memory.trace.count("before replace") == 1, "it is not written a second time"
     browser.do(lambda session: [flash.message for flash in session.flashes()])
     assert browser.result == ["once"]
     assert site.middleware.counters["conflict"] == 0

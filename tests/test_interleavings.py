@@ -140,6 +140,29 @@ def test_a6_a_renewal_loses_nothing_of_what_others_put_before_it_was_done(
     assert [values for values in memory.sessions if "secret" not in values] == [{"theirs": 1}] * done
 
 
+@pytest.mark.parametrize("step", STEPS[1:])  # at the first one it is not loaded yet
+def test_a7_ending_an_emptied_session_spares_what_others_put_meanwhile(
+    memory: Stepping, tabs: Any, step: int
+) -> None:
+    def empty(session: Session) -> None:
+        session.clear()
+        session.flashes()
+        session.principal = None
+        session.renew_token()
+
+    if not interleave(tabs, step, empty, put_theirs):
+        return
+    assert memory.sessions == [{"theirs": 1}], "in the renewed session, or in one of its own"
+
+
+def test_a11_what_another_request_has_done_already_is_not_written_again(memory: Stepping, tabs: Any) -> None:
+    one, other = tabs
+    memory.arm(1, lambda: other.do(lambda session: session.update(mine=1, theirs=1)))
+    one.do(put)
+    assert memory.trace.count("before replace") == 2, "the other's, and one that was refused"
+    assert memory.sessions == [{"secret": 1, "theirs": 1, "mine": 1}]
+
+
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("first", FIRST)
 def test_a6_death_at_any_step_loses_nothing_before_the_end(

@@ -289,6 +289,14 @@ def test_an_empty_new_session_is_never_stored(open_session: Open, memory: Memory
     assert session.token is None
 
 
+def test_a_session_that_was_renewed_empty_has_no_token(open_session: Open, memory: MemoryStore) -> None:
+    session = open_session(saved(open_session(), a=1))
+    session.clear()
+    session.renew_token()
+    session.commit()
+    assert (session.token, session.new, memory.count()) == (None, True, 0)
+
+
 def test_merge_takes_values_over_and_ends_the_other(open_session: Open, clock: Clock) -> None:
     other = open_session()
     other.flash("welcome")

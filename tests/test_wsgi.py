@@ -203,6 +203,24 @@ def test_w2_a_new_session_cannot_begin_after_the_headers(
     assert memory.count() == 0
 
 
+@pytest.mark.parametrize("end", ["elsewhere", "here"])
+def test_w2_nor_can_one_that_has_ended_begin_anew(
+    wrap: Any, server: Server, memory: MemoryStore, token: str, *, end: str
+) -> None:
+    def parts(session: Any) -> Iterator[bytes]:
+        session["n"] = 2
+        if end == "elsewhere":
+            memory.delete(tokens.hash_token(token))
+        yield b"first"
+        if end == "here":
+            session.destroy()
+        session["n"] = 3
+
+    reason = "has ended elsewhere" if end == "elsewhere" else "was destroyed"
+    with pytest.raises(HeadersSent, match=f"and this session {reason}: its cookie can no longer be sent"):
+        server.run(wrap(streaming(parts)), environ(token))
+
+
 @pytest.mark.parametrize("call", ["renew_token", "remember_me"])
 def test_w2_what_needs_a_cookie_is_refused_after_the_headers(
     wrap: Any, server: Server, token: str, call: str

@@ -180,7 +180,7 @@ class Commit:
         if draft.token == old.token:
             self._note_gone(old, "was used; changes dropped")
             draft.payload, draft.token, draft.absorbed = fresh.payload, None, []
-            draft.gone, draft.suspect = True, False
+            draft.gone = True
         else:  # a login may go on with what it brought itself, and nothing of the dead session
             self._note_gone(old, "was being renewed; only that request's own changes are kept")
             base = self._rows.decode_own(old.data)
