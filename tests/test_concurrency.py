@@ -93,6 +93,53 @@ def test_a10_a_logout_among_changes_is_final(chai_store: ChaiStore, token: str) 
     assert chai_store.count() == 0
 
 
+@pytest.fixture(params=["chai_store", "pg_store"])
+def any_store(request: pytest.FixtureRequest) -> ChaiStore:
+    store: ChaiStore = request.getfixturevalue(request.param)
+    return store
+
+
+def test_a6_renewals_among_changes_lose_nothing_that_was_saved(any_store: ChaiStore) -> None:
+    current = [request(any_store, None, lambda session: session.update(start=1))]
+    saved: set[str] = set()
+
+    def put(key: str) -> None:
+        token = current[0]
+        kept = request(any_store, token, lambda session: "start" in session and session.update({key: 1}))
+        if kept == token:  # else the token was renewed before, and there was no such session any more
+            saved.add(key)
+
+    def act(number: int) -> None:
+        for round_ in range(6):
+            if number:
+                put(f"k{number}.{round_}")
+            else:
+                current[0] = request(any_store, current[0], Session.renew_token)
+
+    run_together(act)
+    found: dict[str, Any] = {}
+    request(any_store, current[0], found.update)
+    assert saved
+    assert saved <= found.keys()
+    assert any_store.count() == 1
+
+
+def test_of_many_that_merge_one_session_one_gets_it(any_store: ChaiStore) -> None:
+    def begin(number: int) -> str | None:
+        return request(any_store, None, lambda session: session.update(mine=number))
+
+    mine = [begin(number) for number in range(THREADS)]
+    other = request(any_store, None, lambda session: session.update(theirs=1))
+    assert other is not None
+    run_together(lambda number: request(any_store, mine[number], lambda session: session.merge(other)))
+    found: list[dict[str, Any]] = []
+    for token in mine:
+        request(any_store, token, lambda session: found.append(dict(session)))
+    assert sorted(values["mine"] for values in found) == list(range(THREADS))
+    assert sum("theirs" in values for values in found) == 1
+    assert any_store.count() == THREADS
+
+
 def test_a22_a_reaper_beside_touching_requests_takes_expired_sessions_only(chai_store: ChaiStore) -> None:
     past = datetime.now(UTC) - timedelta(hours=1)
     for i in range(200):

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
 
+from .errors import DecodeError
+
 K = TypeVar("K")
 Same = Callable[[Any, Any], bool]
 
@@ -73,13 +75,13 @@ class Payload:
 
     @classmethod
     def from_dict(cls, parts: Mapping[str, Any]) -> Self:
-        """The reverse of to_dict; ValueError when a part is missing or of another type."""
+        """The reverse of to_dict; DecodeError when a part is missing or of another type."""
         try:
             payload = cls(_moment(parts["deadline"]), INHERIT, _expect(parts["values"], dict))
             if len(parts) > 2:
                 payload._add(parts)
         except (KeyError, TypeError) as error:
-            raise ValueError(f"session data lacks a part: {error}") from error
+            raise DecodeError(f"session data lacks a part: {error}") from error
         return payload
 
     def _add(self, parts: Mapping[str, Any]) -> None:

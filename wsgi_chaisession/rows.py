@@ -10,7 +10,7 @@ from typing import Literal
 from . import tokens
 from .codec import Codec
 from .draft import Draft, Stored
-from .errors import CodecError, StoreError
+from .errors import CodecError, DecodeError, StoreError
 from .payload import INHERIT, Payload, rebase
 from .sameness import Sameness
 from .store import Record, Store
@@ -132,7 +132,9 @@ class Rows:
             return Payload.from_dict(self._codec.loads(data))
         except Exception as error:  # noqa: BLE001 - a codec of one's own may raise anything over foreign bytes
             self._counters["undecodable"] += 1
-            logger.warning("session %s cannot be read and is ignored: %s", tokens.label(key), error)
+            # What else was raised may quote the data.
+            reason = error if isinstance(error, DecodeError) else type(error).__name__
+            logger.warning("session %s cannot be read and is ignored: %s", tokens.label(key), reason)
             return None
 
     def decode_own(self, data: bytes) -> Payload:
