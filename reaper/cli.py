@@ -25,16 +25,9 @@ from reaper.progress import Bar
 from reaper.status import status
 from reaper.stop import Stop
 from reaper.supervise import Supervisor
-from wsgi_chaisession.cli import (
-    EXIT_CODES,
-    ConfigurationError,
-    Exit,
-    check_target,
-    existing_store,
-    exit_code,
-    run_program,
-)
 from wsgi_chaisession.errors import SessionError, StoreUnavailable
+from wsgi_chaisession.programs import EXIT_CODES, Exit, exit_code, run_program
+from wsgi_chaisession.targets import ConfigurationError, check_target, existing_store
 
 PROGRAM = "chaisession-reaper"
 
@@ -250,7 +243,7 @@ def _handled(handlers: dict[signal.Signals, Callable[[], None]]) -> Generator[No
 
 def _log_to_stderr(*, verbose: bool) -> None:
     logging.basicConfig(format="%(asctime)s reaper: %(message)s", level=logging.WARNING)
-    for name in ("reaper", "wsgi_chaisession.cli"):
+    for name in ("reaper", "wsgi_chaisession.programs"):
         logging.getLogger(name).setLevel(logging.DEBUG if verbose else logging.INFO)
 
 

@@ -15,7 +15,8 @@ from chaisql.address import fits_socket
 from reaper.durations import positive_duration
 from reaper.replacing import replace
 from reaper.server_units import server_units
-from wsgi_chaisession.cli import EXIT_CODES, ConfigurationError, is_url, store_argument
+from wsgi_chaisession.programs import EXIT_CODES
+from wsgi_chaisession.targets import ConfigurationError, is_url, store_argument
 
 SYSTEMD, CRON = "systemd", "cron"
 FOLDERS = {SYSTEMD: "/etc/systemd/system", CRON: "/etc/cron.d"}

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from reaper.durations import duration, positive_duration
-from wsgi_chaisession.cli import ConfigurationError, store_argument
+from wsgi_chaisession.targets import ConfigurationError, store_argument
 
 PREFIX = "CHAISESSION_REAPER_"
 LARGEST_FILE = 64 * 1024  # bytes

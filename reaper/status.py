@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from reaper.durations import positive_duration
-from wsgi_chaisession.cli import EXIT_CODES, existing_store, last_run, store_argument
+from wsgi_chaisession.programs import EXIT_CODES, last_run
 from wsgi_chaisession.store import ReaperStatus
+from wsgi_chaisession.targets import existing_store, store_argument
 
 STALE = 1  # exit code
 DEFAULT_MAX_AGE = 900.0  # seconds, where the last run told no interval

@@ -18,7 +18,7 @@ import pytest
 from benchmarks import servers
 from chaisql.process import end
 from wsgi_chaisession import ChaiStore, Session, SessionMiddleware, Store
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # WebOb imports cgi where that still exists
@@ -111,12 +111,12 @@ def pg_store(postgres_url: str) -> Iterator[ChaiStore]:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def memory(clock: Clock) -> MemoryStore:
+def memory(clock: ManualClock) -> MemoryStore:
     return MemoryStore(clock)
 
 
@@ -158,7 +158,7 @@ class Browser:
 class Site:
     """An application behind the middleware, WSGI being checked on both sides of it."""
 
-    def __init__(self, store: Store, clock: Clock | None = None, **options: Any) -> None:
+    def __init__(self, store: Store, clock: ManualClock | None = None, **options: Any) -> None:
         self.action: Callable[[Session], None] = lambda session: None
         self.store = store
         self.key = options.get("environ_key", "chaisession.session")
@@ -179,7 +179,7 @@ class Site:
 
 
 @pytest.fixture
-def make_site(memory: MemoryStore, clock: Clock) -> Callable[..., Site]:
+def make_site(memory: MemoryStore, clock: ManualClock) -> Callable[..., Site]:
     """A Site with the given middleware options, over memory and a clock that stands still."""
     return lambda **options: Site(memory, clock, **options)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wsgi_chaisession import MsgpackCodec
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 
 STEPS = range(10)  # more than any request has
 
@@ -15,7 +15,7 @@ STEPS = range(10)  # more than any request has
 class Stepping(MemoryStore):
     """Calls ``at_step`` once, at the step with the number ``number``."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: ManualClock) -> None:
         super().__init__(clock)
         self.number = -1
         self.at_step: Callable[[], object] | None = None

@@ -12,7 +12,7 @@ import pytest
 from waiting import stopped
 from wsgi_chaisession import ChaiStore, DecodeError, MsgpackCodec, Record, SessionMiddleware, tokens
 from wsgi_chaisession.sameness import Sameness
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 
 NEIGHBOURS = {
     "hundreds": "; ".join(f"name{i}=value{i}" for i in range(900)),
@@ -305,7 +305,7 @@ def test_a18_parts_that_cannot_be_make_a_new_session(
 
 
 def test_a18_a_session_of_an_older_version_is_read_and_then_written_anew(
-    site: Any, memory: MemoryStore, clock: Clock
+    site: Any, memory: MemoryStore, clock: ManualClock
 ) -> None:
     token = tokens.generate()
     old = b'\x01{"values":{"cart":[1]},"deadline":{"!datetime":"2030-01-02T00:00:00+00:00"}}'

@@ -16,7 +16,7 @@ from wsgi_chaisession import (
     TokenHeader,
     tokens,
 )
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 
 HOUR = timedelta(hours=1)
 
@@ -30,7 +30,7 @@ def log_in(browser: Any, name: str, label: str = "") -> None:
     browser.do(act)
 
 
-def test_a24_iterating_sees_every_active_session(site: Any, clock: Clock) -> None:
+def test_a24_iterating_sees_every_active_session(site: Any, clock: ManualClock) -> None:
     for number in range(5):
         site.browser().put(n=number)
     assert sorted(session["n"] for session in site.middleware.sessions()) == [0, 1, 2, 3, 4]
@@ -108,7 +108,7 @@ def test_a_session_may_be_opened_without_a_request(site: Any, browser: Any) -> N
     assert site.middleware.open("x" * 43).new
 
 
-def test_devices_tell_label_login_and_last_use(make_site: Any, clock: Clock) -> None:
+def test_devices_tell_label_login_and_last_use(make_site: Any, clock: ManualClock) -> None:
     site = make_site(idle_timeout=HOUR)
     laptop, phone = site.browser(), site.browser()
     log_in(laptop, "ada", "laptop")
@@ -130,7 +130,7 @@ def test_devices_without_an_idle_timeout_do_not_know_the_last_use(site: Any, bro
     assert device.seen is None
 
 
-def test_nobody_was_seen_before_the_login(make_site: Any, clock: Clock) -> None:
+def test_nobody_was_seen_before_the_login(make_site: Any, clock: ManualClock) -> None:
     """Where the deadline cuts the idle timeout short, the expiry tells of an earlier use than there was."""
     site = make_site(lifetime=24 * HOUR, idle_timeout=48 * HOUR)
     log_in(site.browser(), "ada")
@@ -138,7 +138,7 @@ def test_nobody_was_seen_before_the_login(make_site: Any, clock: Clock) -> None:
     assert (device.since, device.seen) == (clock(), clock())
 
 
-def test_the_last_use_follows_a_sessions_own_idle_timeout(make_site: Any, clock: Clock) -> None:
+def test_the_last_use_follows_a_sessions_own_idle_timeout(make_site: Any, clock: ManualClock) -> None:
     site = make_site(idle_timeout=HOUR)
     browser = site.browser()
 
@@ -189,7 +189,9 @@ def test_ending_a_device_looks_at_no_other(site: Any, memory: MemoryStore) -> No
     assert looks == [1]
 
 
-def test_the_login_is_when_the_principal_was_set_and_not_later(site: Any, browser: Any, clock: Clock) -> None:
+def test_the_login_is_when_the_principal_was_set_and_not_later(
+    site: Any, browser: Any, clock: ManualClock
+) -> None:
     log_in(browser, "ada")
     began = clock()
     clock.advance(HOUR)

@@ -362,9 +362,7 @@ def test_a_renewal_survives_lost_answers(proxy: Proxy, lossy: ChaiStore, lost: i
 
 
 @pytest.mark.parametrize("now", [b"held", b"changed"])
-def test_a_repeat_is_not_taken_in_by_what_another_wrote(
-    proxy: Proxy, lossy: ChaiStore, now: bytes
-) -> None:
+def test_a_repeat_is_not_taken_in_by_what_another_wrote(proxy: Proxy, lossy: ChaiStore, now: bytes) -> None:
     """The same data came from elsewhere; what was to end with ours is still there, so ours was not done."""
     lossy.insert(KEY, b"theirs", SOON)
     lossy.insert("other", now, SOON)

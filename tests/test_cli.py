@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from chaisql import ServerError
 from chaisql.cli import main as chaisql_main
-from wsgi_chaisession import ChaiStore
+from wsgi_chaisession import ChaiStore, DecodeError, SessionError, StoreError, StoreUnavailable
+from wsgi_chaisession.programs import exit_code
 
 MINUTE = timedelta(minutes=1)
 
@@ -87,11 +90,36 @@ def test_stats_never_make_a_database(directory: Path) -> None:
     assert not directory.exists()
 
 
-def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    done = chaisession("create-schema", tmp_path / "missing" / "db")
-    assert done.returncode in {75, 78}
-    assert str(tmp_path / "missing") in done.stderr
+@pytest.mark.parametrize("command", ["create-schema", "stats"])
+@pytest.mark.parametrize("what", ["below nothing", "a file"])
+def test_a_directory_that_cannot_be_is_named(tmp_path: Path, command: str, what: str) -> None:
+    """Trying again later would not help."""
+    place = tmp_path / "missing" / "db" if what == "below nothing" else tmp_path / "file"
+    (tmp_path / "file").write_text("mine")
+    done = chaisession(command, place)
+    assert done.returncode == 78
+    assert str(place) in done.stderr
     assert done.stderr.count("\n") == 1
+    assert (tmp_path / "file").read_text() == "mine"
+    assert not (tmp_path / "missing").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "code"),
+    [
+        (StoreUnavailable("gone"), psycopg.OperationalError("gone"), 75),
+        (StoreUnavailable("gone"), ServerError("it starts too slowly"), 75),
+        (StoreUnavailable("gone"), ServerError("not a directory", permanent=True), 78),
+        (StoreError("refused"), psycopg.errors.UndefinedTable("no table"), 78),
+        (StoreError("refused"), psycopg.errors.DiskFull("full"), 75),
+        (DecodeError("damaged"), None, 70),
+    ],
+)
+def test_what_may_pass_is_told_from_what_somebody_must_change(
+    error: SessionError, cause: Exception | None, code: int
+) -> None:
+    error.__cause__ = cause
+    assert exit_code(error) == code
 
 
 def test_a_foreign_directory_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

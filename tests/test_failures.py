@@ -7,13 +7,13 @@ import pytest
 
 from stepping import Stepping
 from wsgi_chaisession import Session, SessionMiddleware, StoreError, StoreUnavailable, tokens
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 
 
 class Slow(Stepping):
     """Does not answer while it is ``down``; counts how often somebody waited for it in vain."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: ManualClock) -> None:
         super().__init__(clock)
         self.down = False
         self.waits = 0
@@ -26,7 +26,7 @@ class Slow(Stepping):
 
 
 @pytest.fixture
-def memory(clock: Clock) -> Slow:
+def memory(clock: ManualClock) -> Slow:
     return Slow(clock)
 
 
@@ -68,7 +68,7 @@ def test_and_once_for_its_commit(browser: Any, memory: Slow) -> None:
 
 
 def test_what_has_changed_nothing_needs_no_store_that_has_failed(
-    make_site: Callable[..., Any], memory: Slow, clock: Clock, hour: Any
+    make_site: Callable[..., Any], memory: Slow, clock: ManualClock, hour: Any
 ) -> None:
     """A logout that failed is the application's to report; the touch that is due can wait."""
     browser = make_site(idle_timeout=hour).browser()

@@ -8,7 +8,7 @@ import pytest
 
 from stepping import STEPS, Stepping
 from wsgi_chaisession import Session, tokens
-from wsgi_chaisession.testing import Clock
+from wsgi_chaisession.testing import ManualClock
 
 HOUR = timedelta(hours=1)
 
@@ -23,12 +23,12 @@ class KilledError(BaseException):
 
 
 @pytest.fixture
-def memory(clock: Clock) -> Stepping:
+def memory(clock: ManualClock) -> Stepping:
     return Stepping(clock)
 
 
 @pytest.fixture
-def tabs(make_site: Callable[..., Any], clock: Clock) -> tuple[Any, Any]:
+def tabs(make_site: Callable[..., Any], clock: ManualClock) -> tuple[Any, Any]:
     """Two tabs of one browser, both logged in; the session is due for a touch."""
     site = make_site(idle_timeout=HOUR)
     first, second = site.browser(), site.browser()

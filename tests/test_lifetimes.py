@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wsgi_chaisession import Cookie, Session, tokens
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -24,7 +24,7 @@ def _key(browser: Any) -> str:
 class Counting(MemoryStore):
     """Counts the calls that write."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: ManualClock) -> None:
         super().__init__(clock)
         self.writes: list[str] = []
 
@@ -38,11 +38,11 @@ class Counting(MemoryStore):
 
 
 @pytest.fixture
-def memory(clock: Clock) -> Counting:
+def memory(clock: ManualClock) -> Counting:
     return Counting(clock)
 
 
-def test_a4_lifetime_is_absolute(make_site: Any, clock: Clock) -> None:
+def test_a4_lifetime_is_absolute(make_site: Any, clock: ManualClock) -> None:
     browser = make_site(lifetime=2 * HOUR).browser()
     browser.put(a=1)
     for _ in range(3):
@@ -52,7 +52,7 @@ def test_a4_lifetime_is_absolute(make_site: Any, clock: Clock) -> None:
     assert browser.get("a") is None
 
 
-def test_a4_idle_timeout_slides_and_the_deadline_caps_it(make_site: Any, clock: Clock) -> None:
+def test_a4_idle_timeout_slides_and_the_deadline_caps_it(make_site: Any, clock: ManualClock) -> None:
     browser = make_site(lifetime=3 * HOUR, idle_timeout=HOUR).browser()
     browser.put(a=1)
     for _ in range(3):
@@ -66,7 +66,7 @@ def test_a4_idle_timeout_slides_and_the_deadline_caps_it(make_site: Any, clock: 
 
 
 def test_a5_touch_is_throttled_and_writes_the_expiry_alone(
-    make_site: Any, clock: Clock, memory: Counting
+    make_site: Any, clock: ManualClock, memory: Counting
 ) -> None:
     browser = make_site(idle_timeout=HOUR, touch_interval=timedelta(minutes=10)).browser()
     browser.put(a=1)
@@ -84,7 +84,7 @@ def test_a5_touch_is_throttled_and_writes_the_expiry_alone(
     assert (after.data, after.expiry - before.expiry) == (before.data, timedelta(minutes=10))
 
 
-def test_a_browser_session_cookie_is_not_sent_again_by_a_touch(make_site: Any, clock: Clock) -> None:
+def test_a_browser_session_cookie_is_not_sent_again_by_a_touch(make_site: Any, clock: ManualClock) -> None:
     browser = make_site(idle_timeout=HOUR, cookie=Cookie(persist=False)).browser()
     browser.put(a=1)
     clock.advance(HOUR / 2)
@@ -102,7 +102,7 @@ def limited(idle: timedelta | None) -> Callable[[Session], None]:
     return act
 
 
-def used_every(browser: Any, clock: Clock, pause: timedelta, times: int) -> int:
+def used_every(browser: Any, clock: ManualClock, pause: timedelta, times: int) -> int:
     """How often the session is still there, of *times* requests that are a *pause* apart."""
     alive = 0
     for _ in range(times):
@@ -111,7 +111,9 @@ def used_every(browser: Any, clock: Clock, pause: timedelta, times: int) -> int:
     return alive
 
 
-def test_by_default_it_is_a_tenth_of_the_idle_timeout(make_site: Any, clock: Clock, memory: Counting) -> None:
+def test_by_default_it_is_a_tenth_of_the_idle_timeout(
+    make_site: Any, clock: ManualClock, memory: Counting
+) -> None:
     browser = make_site(idle_timeout=HOUR).browser()
     browser.put(a=1)
     clock.advance(5.9 * MINUTE)
@@ -125,7 +127,7 @@ def test_by_default_it_is_a_tenth_of_the_idle_timeout(make_site: Any, clock: Clo
 @pytest.mark.parametrize("site_idle", [None, 24 * HOUR], ids=["alone", "shorter than the site's"])
 @pytest.mark.parametrize("touch_interval", [None, HOUR], ids=["default", "an hour"])
 def test_it_is_a_tenth_of_a_sessions_own_idle_timeout(
-    make_site: Any, clock: Clock, memory: Counting, *, site_idle: Any, touch_interval: Any
+    make_site: Any, clock: ManualClock, memory: Counting, *, site_idle: Any, touch_interval: Any
 ) -> None:
     browser = make_site(idle_timeout=site_idle, touch_interval=touch_interval).browser()
     browser.do(limited(20 * MINUTE))
@@ -136,7 +138,7 @@ def test_it_is_a_tenth_of_a_sessions_own_idle_timeout(
 
 
 def test_one_that_was_given_is_used_for_longer_idle_timeouts_too(
-    make_site: Any, clock: Clock, memory: Counting
+    make_site: Any, clock: ManualClock, memory: Counting
 ) -> None:
     browser = make_site(idle_timeout=HOUR, touch_interval=10 * MINUTE).browser()
     browser.do(limited(5 * HOUR))
@@ -146,7 +148,9 @@ def test_one_that_was_given_is_used_for_longer_idle_timeouts_too(
     assert memory.writes == ["touch"]
 
 
-def test_every_request_touches_if_one_asks_for_it(make_site: Any, clock: Clock, memory: Counting) -> None:
+def test_every_request_touches_if_one_asks_for_it(
+    make_site: Any, clock: ManualClock, memory: Counting
+) -> None:
     browser = make_site(idle_timeout=HOUR, touch_interval=timedelta(0)).browser()
     browser.put(a=1)
     used_every(browser, clock, timedelta(seconds=1), 3)
@@ -154,7 +158,7 @@ def test_every_request_touches_if_one_asks_for_it(make_site: Any, clock: Clock, 
     assert memory.writes == ["touch"] * 3
 
 
-def test_a_session_may_end_early_by_the_interval_and_never_late(make_site: Any, clock: Clock) -> None:
+def test_a_session_may_end_early_by_the_interval_and_never_late(make_site: Any, clock: ManualClock) -> None:
     for wait, alive in ((50 * MINUTE, 1), (50.1 * MINUTE, None)):
         browser = make_site(idle_timeout=HOUR, touch_interval=10 * MINUTE).browser()
         browser.put(a=1)
@@ -166,7 +170,7 @@ def test_a_session_may_end_early_by_the_interval_and_never_late(make_site: Any, 
 
 @pytest.mark.parametrize("interval", [7 * MINUTE, None, 13 * MINUTE])
 def test_a_session_in_use_lives_until_its_deadline(
-    make_site: Any, clock: Clock, memory: Counting, interval: Any
+    make_site: Any, clock: ManualClock, memory: Counting, interval: Any
 ) -> None:
     """The last touch gains less than the interval."""
     browser = make_site(lifetime=2 * HOUR, idle_timeout=30 * MINUTE, touch_interval=interval).browser()
@@ -180,7 +184,7 @@ def test_a_session_in_use_lives_until_its_deadline(
 
 
 def test_a_touch_takes_the_entry_of_the_principal_along(
-    make_site: Any, clock: Clock, memory: Counting
+    make_site: Any, clock: ManualClock, memory: Counting
 ) -> None:
     site = make_site(idle_timeout=HOUR)
     browser = site.browser()
@@ -195,7 +199,7 @@ def test_a_touch_takes_the_entry_of_the_principal_along(
     assert site.middleware.end_all("ada") == 1
 
 
-def test_no_idle_timeout_any_more_means_until_the_deadline(make_site: Any, clock: Clock) -> None:
+def test_no_idle_timeout_any_more_means_until_the_deadline(make_site: Any, clock: ManualClock) -> None:
     """The site's options have changed since the session was stored."""
     browser = make_site(idle_timeout=HOUR).browser()
     browser.put(a=1)
@@ -208,7 +212,7 @@ def test_no_idle_timeout_any_more_means_until_the_deadline(make_site: Any, clock
 
 
 def test_a_session_past_its_deadline_is_none_although_its_row_is_there(
-    make_site: Any, clock: Clock, memory: MemoryStore
+    make_site: Any, clock: ManualClock, memory: MemoryStore
 ) -> None:
     """A row may outlive its session where the clocks of application and database differ."""
     browser = make_site(lifetime=HOUR).browser()

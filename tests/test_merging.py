@@ -8,13 +8,13 @@ import pytest
 
 from stepping import STEPS, Stepping
 from wsgi_chaisession import Flash, HeadersSent, Session, SessionConflict, StoreError, tokens
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def memory(clock: Clock) -> Stepping:
+def memory(clock: ManualClock) -> Stepping:
     return Stepping(clock)
 
 
@@ -138,7 +138,7 @@ def test_a_malformed_token_costs_no_query(browser: Any, memory: Stepping, token:
 # -- what is taken over besides values -------------------------------------------------
 
 
-def test_what_mine_lacks_is_taken(people: Any, clock: Clock) -> None:
+def test_what_mine_lacks_is_taken(people: Any, clock: ManualClock) -> None:
     def rich(session: Session) -> None:
         session.principal = "ada"
         session.label = "laptop"
@@ -162,7 +162,7 @@ def test_what_mine_lacks_is_taken(people: Any, clock: Clock) -> None:
     assert mine.result == [Flash("welcome", "info")]
 
 
-def test_what_mine_has_it_keeps(people: Any, clock: Clock) -> None:
+def test_what_mine_has_it_keeps(people: Any, clock: ManualClock) -> None:
     def rich(name: str, hours: int) -> Callable[[Session], None]:
         def act(session: Session) -> None:
             session.principal = session.label = name
@@ -296,7 +296,9 @@ def test_a_merge_that_landed_without_an_answer_is_not_done_twice(people: Any, me
     assert people[0].site.middleware.counters["gone"] == 0
 
 
-def test_merging_late_into_an_existing_session(make_site: Any, memory: MemoryStore, clock: Clock) -> None:
+def test_merging_late_into_an_existing_session(
+    make_site: Any, memory: MemoryStore, clock: ManualClock
+) -> None:
     middleware = make_site().middleware
     one, other = middleware.open(None), middleware.open(None)
     one["mine"] = other["theirs"] = 1

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from wsgi_chaisession import Cookie, Flash, MsgpackCodec, SessionTooLarge, tokens
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 
 HOUR = timedelta(hours=1)
 
@@ -42,7 +42,9 @@ def test_a3_a_cookie_only_when_it_changes(site: Any, browser: Any) -> None:
     assert len(set_cookies(response)) == 1
 
 
-def test_a3_the_expiry_in_the_cookie_is_the_stores(make_site: Any, memory: MemoryStore, clock: Clock) -> None:
+def test_a3_the_expiry_in_the_cookie_is_the_stores(
+    make_site: Any, memory: MemoryStore, clock: ManualClock
+) -> None:
     browser = make_site(idle_timeout=HOUR).browser()
     first = browser.put(a=1)
     assert "Max-Age=3600" in set_cookies(first)[0]
@@ -56,7 +58,7 @@ def _key(browser: Any) -> str:
 
 
 def test_a6_renew_gives_a_new_token_and_kills_the_old(
-    site: Any, browser: Any, clock: Clock, memory: Any
+    site: Any, browser: Any, clock: ManualClock, memory: Any
 ) -> None:
     browser.put(a=1)
     old = browser.cookie
@@ -119,7 +121,7 @@ def test_a7_destroy_also_ends_a_session_just_renewed(browser: Any, memory: Memor
     assert browser.cookie is None
 
 
-def test_a8_destroying_without_a_cookie_touches_nothing(clock: Clock, make_site: Any) -> None:
+def test_a8_destroying_without_a_cookie_touches_nothing(clock: ManualClock, make_site: Any) -> None:
     site = make_site()
 
     def forbidden(*args: Any) -> Any:
@@ -152,7 +154,7 @@ def test_a9_a_malformed_cookie_costs_no_query(make_site: Any, memory: MemoryStor
     assert browser.get("a") is None
 
 
-def test_a9_an_expired_session_is_a_new_one(browser: Any, clock: Clock) -> None:
+def test_a9_an_expired_session_is_a_new_one(browser: Any, clock: ManualClock) -> None:
     browser.put(a=1)
     old = browser.cookie
     clock.advance(25 * HOUR)

@@ -11,7 +11,7 @@ import pytest
 
 from wsgi_chaisession import Flash, MsgpackCodec, SessionConflict, StoreError, StoreUnavailable, tokens
 from wsgi_chaisession.commit import ATTEMPTS
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 
 
 def twin(browser: Any) -> Any:
@@ -157,7 +157,7 @@ def test_a10_a_session_destroyed_meanwhile_is_not_brought_back(
     assert "has gone while it was used; changes dropped" in caplog.text
 
 
-def test_a10_nor_by_a_touch(make_site: Any, memory: MemoryStore, clock: Clock) -> None:
+def test_a10_nor_by_a_touch(make_site: Any, memory: MemoryStore, clock: ManualClock) -> None:
     site = make_site(idle_timeout=timedelta(hours=1))
     browser = site.browser()
     browser.put(a=1)
@@ -201,7 +201,7 @@ def test_a10_the_old_row_may_go_while_the_new_one_is_written(browser: Any, memor
     ids=["touch", "put", "append"],
 )
 def test_a6_a_request_that_was_running_leaves_the_renewed_session_alone(
-    make_site: Any, memory: MemoryStore, clock: Clock, late: Any
+    make_site: Any, memory: MemoryStore, clock: ManualClock, late: Any
 ) -> None:
     """The slower of two responses of one browser must not take away the cookie that the login got."""
     browser = make_site(idle_timeout=timedelta(hours=1)).browser()
@@ -245,7 +245,7 @@ def test_a_session_ended_for_its_user_stays_ended(browser: Any, memory: MemorySt
 class Failing(MemoryStore):
     """Fails in the methods that are named in ``broken``."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: ManualClock) -> None:
         super().__init__(clock)
         self.broken: set[str] = set()
 
@@ -263,7 +263,7 @@ class Failing(MemoryStore):
 
 
 @pytest.fixture
-def memory(clock: Clock) -> Failing:
+def memory(clock: ManualClock) -> Failing:
     return Failing(clock)
 
 

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sessions_model import IDLE, LIFETIME, Model, Operation, Seen, operation
 from stepping import Stepping
 from wsgi_chaisession import MsgpackCodec, Record, Session, SessionMiddleware, tokens
-from wsgi_chaisession.testing import Clock
+from wsgi_chaisession.testing import ManualClock
 
 NAMES = st.sampled_from(["ada", "bob"])
 VISITORS = st.integers(0, 2)
@@ -83,7 +83,7 @@ class Site:
 class Sessions(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
-        self.clock = Clock()
+        self.clock = ManualClock()
         self.store = Stepping(self.clock)
         self.site = Site(self.store)
         self.model = Model(self.clock)

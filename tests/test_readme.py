@@ -14,6 +14,7 @@ import wsgi_chaisession.cli
 from chaisql.cli import main as chaisql_main
 from reaper.cli import reaper
 from wsgi_chaisession import ChaiStore, SessionMiddleware
+from wsgi_chaisession.targets import ConfigurationError
 from wsgi_chaisession.testing import MemoryStore
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,7 +100,7 @@ def test_commands_are_understood(line: str, somewhere: Path) -> None:
     main = {"chaisession-reaper": "reaper.cli", "chaisession": "wsgi_chaisession.cli"}[program]
     command = reaper if main == "reaper.cli" else wsgi_chaisession.cli.chaisession
     result = CliRunner().invoke(command, arguments)
-    assert isinstance(result.exception, wsgi_chaisession.cli.ConfigurationError)
+    assert isinstance(result.exception, ConfigurationError)
     assert "chai_db does not exist" in str(result.exception)
 
 

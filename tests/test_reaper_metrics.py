@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from reaper import Observers, Pace, Reaper
 from reaper.metrics import MetricsFile
 from wsgi_chaisession.errors import StoreUnavailable
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 
 MINUTE = timedelta(minutes=1)
 
@@ -27,7 +27,7 @@ class Store(MemoryStore):
 
 @pytest.fixture
 def store() -> Store:
-    store = Store(Clock())
+    store = Store(ManualClock())
     for number in range(5):
         store.insert(f"k{number}", b"x", store.clock() - MINUTE)
     return store

@@ -13,7 +13,7 @@ import pytest
 
 from reaper.cli import main
 from reaper.options import REPEATED, Reloadable, configurable, read_again
-from wsgi_chaisession.cli import ConfigurationError
+from wsgi_chaisession.targets import ConfigurationError
 
 
 @click.command(cls=Reloadable)

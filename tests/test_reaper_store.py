@@ -8,7 +8,7 @@ import pytest
 
 from reaper import Pace, Reaper
 from wsgi_chaisession.store import ReaperStatus
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 
 HOUR = timedelta(hours=1)
 
@@ -19,7 +19,7 @@ class Store(MemoryStore):
     between: Callable[[], object]
 
     def __init__(self) -> None:
-        self.time = Clock()
+        self.time = ManualClock()
         super().__init__(self.time)
         self.between = lambda: None
 

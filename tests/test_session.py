@@ -9,7 +9,7 @@ import pytest
 from wsgi_chaisession import EncodeError, Flash, MsgpackCodec, Session, Status, tokens
 from wsgi_chaisession.keeper import Keeper
 from wsgi_chaisession.rows import Policy
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 from wsgi_chaisession.visit import Visit
 
 HOUR = timedelta(hours=1)
@@ -17,7 +17,7 @@ Open = Callable[..., Session]
 
 
 @pytest.fixture
-def keeper(memory: MemoryStore, clock: Clock) -> Keeper:
+def keeper(memory: MemoryStore, clock: ManualClock) -> Keeper:
     keeper = Keeper(memory, MsgpackCodec(), Policy(lifetime=24 * HOUR))
     keeper.clock = clock
     return keeper
@@ -207,7 +207,7 @@ def test_messages_that_were_kept_without_numbers_are_shown(open_session: Open, m
     assert open_session(first.token).flashes() == [Flash("a", "info"), Flash("b", "error")]
 
 
-def test_clear_leaves_what_is_no_value(open_session: Open, clock: Clock) -> None:
+def test_clear_leaves_what_is_no_value(open_session: Open, clock: ManualClock) -> None:
     session = open_session(saved(open_session(), a=1))
     session.flash("bye")
     session.principal = "alice"
@@ -219,7 +219,7 @@ def test_clear_leaves_what_is_no_value(open_session: Open, clock: Clock) -> None
     assert again.flashes() == [Flash("bye", "info")]
 
 
-def test_the_deadline_can_be_set_within_reason(session: Session, clock: Clock) -> None:
+def test_the_deadline_can_be_set_within_reason(session: Session, clock: ManualClock) -> None:
     assert session.deadline == clock() + 24 * HOUR
     session.deadline = clock() + HOUR
     assert session.deadline == clock() + HOUR
@@ -244,7 +244,9 @@ def test_a_zone_that_knows_no_offset_is_none(session: Session) -> None:
         session.deadline = datetime(2031, 1, 1, tzinfo=Nowhere())
 
 
-def test_the_idle_timeout_is_the_sessions_own(open_session: Open, memory: MemoryStore, clock: Clock) -> None:
+def test_the_idle_timeout_is_the_sessions_own(
+    open_session: Open, memory: MemoryStore, clock: ManualClock
+) -> None:
     session = open_session()
     session.idle_timeout = HOUR
     token = saved(session, a=1)
@@ -262,7 +264,7 @@ def test_the_idle_timeout_is_the_sessions_own(open_session: Open, memory: Memory
             again.idle_timeout = odd
 
 
-def test_a_stored_deadline_in_another_zone_is_utc(session: Session, clock: Clock) -> None:
+def test_a_stored_deadline_in_another_zone_is_utc(session: Session, clock: ManualClock) -> None:
     from datetime import timezone
 
     session.deadline = (clock() + HOUR).astimezone(timezone(timedelta(hours=5)))
@@ -279,7 +281,9 @@ def test_commit_makes_changes_visible_at_once(open_session: Open) -> None:
     assert session.token == token
 
 
-def test_an_empty_new_session_is_never_stored(open_session: Open, memory: MemoryStore, clock: Clock) -> None:
+def test_an_empty_new_session_is_never_stored(
+    open_session: Open, memory: MemoryStore, clock: ManualClock
+) -> None:
     session = open_session()
     session.deadline = clock() + HOUR
     session.remember_me()
@@ -297,7 +301,7 @@ def test_a_session_that_was_renewed_empty_has_no_token(open_session: Open, memor
     assert (session.token, session.new, memory.count()) == (None, True, 0)
 
 
-def test_merge_takes_values_over_and_ends_the_other(open_session: Open, clock: Clock) -> None:
+def test_merge_takes_values_over_and_ends_the_other(open_session: Open, clock: ManualClock) -> None:
     other = open_session()
     other.flash("welcome")
     other.deadline = clock() + 48 * HOUR

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from wsgi_chaisession import Record, Store, tokens
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 
 NOW = datetime.now(UTC)
 SOON = NOW + timedelta(hours=1)
@@ -23,7 +23,7 @@ OTHER = tokens.hash_token("two")
 @pytest.fixture(params=["memory", "chai", "postgres"])
 def store(request: pytest.FixtureRequest) -> Store:
     if request.param == "memory":
-        return MemoryStore(Clock(NOW))
+        return MemoryStore(ManualClock(NOW))
     store: Store = request.getfixturevalue({"chai": "chai_store", "postgres": "pg_store"}[request.param])
     return store
 
@@ -385,7 +385,7 @@ def test_now_is_the_moment_that_counts(store: Store) -> None:
 
 def test_a_session_is_over_at_its_expiry_for_every_call() -> None:
     """Only a clock that stands still meets this moment."""
-    clock = Clock(NOW)
+    clock = ManualClock(NOW)
     store = MemoryStore(clock)
     store.insert(KEY, b"x", SOON, principal="alice")
     clock.now = SOON

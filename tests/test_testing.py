@@ -9,13 +9,13 @@ import pytest
 
 from stepping import Stepping
 from wsgi_chaisession import SessionMiddleware, StoreUnavailable
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def memory(clock: Clock) -> Stepping:
+def memory(clock: ManualClock) -> Stepping:
     return Stepping(clock)
 
 
@@ -52,7 +52,7 @@ def test_every_method_of_the_contract_can_be_scripted(memory: Stepping) -> None:
         assert memory.trace == [f"before {method}"], "at the call, and not when its result is used"
 
 
-def test_all_goes_through_a_copy(memory: Stepping, clock: Clock) -> None:
+def test_all_goes_through_a_copy(memory: Stepping, clock: ManualClock) -> None:
     for key in ("a", "b", "c"):
         memory.insert(key, b"x", clock() + HOUR)
     keys = []
@@ -77,7 +77,7 @@ def test_scripts_run_in_order_and_once(memory: Stepping) -> None:
     assert seen == [1, 3, 2]
 
 
-def test_a_scripted_failure_before_or_after_the_work(memory: Stepping, clock: Clock) -> None:
+def test_a_scripted_failure_before_or_after_the_work(memory: Stepping, clock: ManualClock) -> None:
     memory.fail_next("insert")
     with pytest.raises(StoreUnavailable, match="insert fails"):
         memory.insert("a", b"", clock() + HOUR)
@@ -106,7 +106,7 @@ def test_a_method_that_is_not_in_the_contract_cannot_be_scripted(memory: Steppin
         memory.fail_next("finds")
 
 
-def test_the_clocks_of_store_and_middleware_are_set_alike(memory: Stepping, clock: Clock) -> None:
+def test_the_clocks_of_store_and_middleware_are_set_alike(memory: Stepping, clock: ManualClock) -> None:
     middleware = SessionMiddleware(lambda environ, start_response: [], memory, lifetime=HOUR)
     middleware.clock = clock
     session = middleware.open(None)

@@ -10,7 +10,7 @@ from wsgiref.validate import validator
 import pytest
 
 from wsgi_chaisession import Cookie, HeadersSent, MsgpackCodec, SessionMiddleware, StoreUnavailable, tokens
-from wsgi_chaisession.testing import Clock, MemoryStore
+from wsgi_chaisession.testing import ManualClock, MemoryStore
 
 KEY = "chaisession.session"
 PLAIN = [("Content-Type", "text/plain")]
@@ -79,7 +79,7 @@ def server() -> Server:
 
 
 @pytest.fixture
-def wrap(memory: MemoryStore, clock: Clock) -> Callable[..., SessionMiddleware]:
+def wrap(memory: MemoryStore, clock: ManualClock) -> Callable[..., SessionMiddleware]:
     def wrap(app: Any, **options: Any) -> SessionMiddleware:
         middleware = SessionMiddleware(app, memory, **options)
         middleware.clock = clock
@@ -629,7 +629,7 @@ def test_w7_an_exception_commits_nothing_and_passes_unchanged(
     assert server.starts == []
 
 
-def test_w8_two_middlewares_with_names_of_their_own(wrap: Any, server: Server, clock: Clock) -> None:
+def test_w8_two_middlewares_with_names_of_their_own(wrap: Any, server: Server, clock: ManualClock) -> None:
     def app(environ: Any, start_response: Any) -> Any:
         environ[KEY]["who"] = "inner"
         environ["other.session"]["who"] = "outer"
@@ -675,7 +675,7 @@ class Nest:
 
 
 @pytest.fixture
-def outer_store(clock: Clock) -> MemoryStore:
+def outer_store(clock: ManualClock) -> MemoryStore:
     return MemoryStore(clock)
 
 

@@ -12,12 +12,13 @@ from threading import RLock
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from .errors import StoreUnavailable
+from .rows import Clock, utc_now
 from .store import ReaperStatus, Record
 from .tokens import hash_token
 
 
 @dataclass
-class Clock:
+class ManualClock:
     """A clock that moves only when told to."""
 
     now: datetime = datetime(2030, 1, 1, tzinfo=UTC)
@@ -60,18 +61,14 @@ class _Entry:
     expiry: datetime
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class MemoryStore:
     """The Store contract over dictionaries.
 
     :param clock: decides what has expired; default: real time.
     """
 
-    def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
-        self.clock = clock or _utc_now
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or utc_now
         self._lock = RLock()
         self._rows: dict[str, Record] = {}
         self._entries: dict[str, _Entry] = {}  # by the session's key
