@@ -65,6 +65,29 @@ def test_a25_cookies_that_a_neighbour_planted_hide_no_session(
         assert memory.count() == 1
 
 
+@pytest.mark.parametrize("first", ["unreadable", "past its deadline", "expired"])
+def test_a25_a_session_that_is_none_hides_no_other_either(
+    site: Any, browser: Any, memory: MemoryStore, first: str
+) -> None:
+    old = site.browser()
+    old.put(user="bob")
+    record = memory.find(tokens.hash_token(old.cookie))
+    assert record is not None
+    hour = timedelta(hours=1)
+    data, expiry = record.data, record.expiry
+    if first == "unreadable":
+        data = b"garbage"
+    elif first == "expired":
+        expiry = memory.clock() - hour
+    else:
+        payload = MsgpackCodec().loads(data) | {"deadline": memory.clock() - hour}
+        data = MsgpackCodec().dumps(payload)
+    memory.commit(tokens.hash_token(old.cookie), data, expiry)
+    browser.put(user="alice")
+    browser.do(dict, headers={"Cookie": f"session={old.cookie}; session={browser.cookie}"})
+    assert browser.result == {"user": "alice"}
+
+
 def test_a25_beyond_five_tokens_nobody_looks(browser: Any, memory: MemoryStore) -> None:
     browser.put(user="alice")
     looks: list[int] = []
@@ -181,6 +204,22 @@ class Masking:
         if data[0] != self.mask:
             raise DecodeError("made with another key")
         return self.inner.loads(bytes(byte ^ self.mask for byte in data[1:]))
+
+
+def test_a_codec_that_writes_the_same_bytes_is_not_asked_to_read_them_again(
+    make_site: Callable[..., Any], memory: MemoryStore
+) -> None:
+    read: list[int] = []
+
+    class Counting(MsgpackCodec):
+        def loads(self, data: bytes) -> dict[str, Any]:
+            read.append(1)
+            return super().loads(data)
+
+    browser = make_site(codec=Counting()).browser()
+    browser.put(a=1)
+    browser.put(a=2)
+    assert len(read) == 1, "when it was loaded"
 
 
 def test_a_codec_of_ones_own(make_site: Callable[..., Any], memory: MemoryStore) -> None:

@@ -205,6 +205,18 @@ def test_a_new_session_is_recognised_by_who_has_stored_it(browser: Any, memory: 
     assert memory.count() == 1
 
 
+def test_a_session_that_was_stored_without_an_answer_can_be_destroyed(browser: Any, memory: Slow) -> None:
+    def act(session: Session) -> None:
+        session["a"] = 1
+        lost(memory, "insert")
+        with pytest.raises(StoreError):
+            session.commit()
+        session.destroy()
+
+    browser.do(act)
+    assert memory.count() == 0
+
+
 def test_a_change_that_was_stored_is_no_conflict_with_itself(site: Any, browser: Any, memory: Slow) -> None:
     browser.put(a=1)
 

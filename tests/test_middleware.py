@@ -241,6 +241,17 @@ def test_a15_other_changes_need_no_cookie(make_site: Any) -> None:
     assert tls.get("a") == 2
 
 
+def test_a15_a_new_expiry_is_not_told_by_a_cookie_that_cannot_be_set(
+    make_site: Any, clock: ManualClock
+) -> None:
+    site = make_site(cookie=Cookie(secure=True), idle_timeout=HOUR)
+    tls, plain = site.browser(**HTTPS), site.browser()
+    tls.put(a=1)
+    clock.advance(HOUR / 2)
+    response = plain.do(lambda session: session["a"], headers={"Cookie": f"session={tls.cookie}"})
+    assert set_cookies(response) == []
+
+
 def test_a15_nor_is_a_cookie_taken_away_that_could_not_be_set(make_site: Any, memory: MemoryStore) -> None:
     site = make_site(cookie=Cookie(secure=True))
     tls, plain = site.browser(**HTTPS), site.browser()

@@ -70,6 +70,22 @@ def test_a11_nested_changes_of_different_keys(browser: Any) -> None:
     assert browser.result == {"x": [1, 2], "y": [1, 3]}
 
 
+def test_a11_what_was_taken_from_the_session_stays_part_of_it(browser: Any) -> None:
+    browser.put(cart=[1])
+    tab = twin(browser)
+
+    def act(session: Any) -> None:
+        cart = session["cart"]
+        session["step"] = 1
+        tab.put(other=1)
+        session.commit()
+        cart.append(2)
+
+    browser.do(act)
+    browser.do(dict)
+    assert browser.result == {"cart": [1, 2], "step": 1, "other": 1}
+
+
 def test_a11_flash_messages_of_both_arrive_once(browser: Any) -> None:
     browser.do(lambda s: s.flash("old"))
     during(browser, touch, lambda s: s.flash("theirs"), lambda s: (s.flashes(), s.flash("mine")))

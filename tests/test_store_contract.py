@@ -205,6 +205,16 @@ def test_unless_all_that_is_ending_holds_nothing_is_written(
 
 
 @pytest.mark.parametrize("write", ["insert", "replace"])
+def test_no_session_ends_with_its_own_write(store: Store, write: str) -> None:
+    store.insert(KEY, b"old", SOON)
+    if write == "insert":
+        assert not store.insert(KEY, b"new", SOON, ending={KEY: b"old"})
+    else:
+        assert not store.replace(KEY, b"old", b"new", SOON, ending={KEY: b"old"})
+    assert store.find(KEY) == Record(b"old", SOON)
+
+
+@pytest.mark.parametrize("write", ["insert", "replace"])
 def test_nothing_ends_when_the_write_itself_is_refused(store: Store, write: str) -> None:
     store.insert(KEY, b"theirs", SOON)
     store.insert(OTHER, b"held", SOON, principal="alice")

@@ -426,6 +426,21 @@ def test_w4_a_file_for_a_server_whose_wrapper_is_a_function(wrap: Any, server: S
         assert result is file
 
 
+def test_w4_what_has_a_file_number_is_no_file_without_a_wrapper(
+    wrap: Any, server: Server, memory: MemoryStore, token: str
+) -> None:
+    class Pipe(Body):
+        def fileno(self) -> int:
+            return 0
+
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", PLAIN)
+        return Pipe([b"first", lambda: environ[KEY].update(n=2) or b"second"])
+
+    server.run(wrap(app), environ(token))
+    assert stored(memory, token) == {"n": 2}
+
+
 def test_w4_a_failing_commit_closes_what_passes_through(
     wrap: Any, server: Server, memory: MemoryStore
 ) -> None:

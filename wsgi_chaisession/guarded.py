@@ -27,6 +27,8 @@ class Write:
 
     def run(self, connection: Connection) -> bool:
         """Whether all of it was done; if not, nothing was."""
+        if self.row["key"] in (self.ending or {}):
+            return False
         if self.principal is None and not self.ending:
             return connection.query(self.sql, self.row).rowcount > 0
         done = False

@@ -19,7 +19,7 @@ principal again.
 
 ``ending`` names other sessions that end with a write, each by its key and the data that
 it must hold. Unless all of them are active and hold it, and the write itself is not
-refused, nothing at all is written.
+refused, nothing at all is written. A session does not end with its own write.
 """
 
 from collections.abc import Iterator, Mapping

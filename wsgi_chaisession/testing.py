@@ -134,7 +134,7 @@ class MemoryStore:
         ending: Mapping[str, bytes] | None = None,
     ) -> bool:
         with self._lock:
-            if key in self._rows or not self._all_hold(ending):
+            if key in self._rows or not self._all_hold(ending, beside=key):
                 return False
             self._put(key, Record(data, expiry), principal, ending)
             return True
@@ -151,7 +151,7 @@ class MemoryStore:
         ending: Mapping[str, bytes] | None = None,
     ) -> bool:
         with self._lock:
-            if not self._holds(key, old_data) or not self._all_hold(ending):
+            if not self._holds(key, old_data) or not self._all_hold(ending, beside=key):
                 return False
             self._put(key, Record(data, expiry), principal, ending)
             return True
@@ -246,8 +246,8 @@ class MemoryStore:
         record = self._active(key)
         return record is not None and record.data == data
 
-    def _all_hold(self, ending: Mapping[str, bytes] | None) -> bool:
-        return all(self._holds(key, data) for key, data in (ending or {}).items())
+    def _all_hold(self, ending: Mapping[str, bytes] | None, *, beside: str) -> bool:
+        return all(key != beside and self._holds(key, data) for key, data in (ending or {}).items())
 
     def _owned(self, principal: str) -> list[str]:
         hashed, now = hash_token(principal), self.clock()

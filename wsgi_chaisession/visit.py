@@ -152,7 +152,7 @@ class Visit:
 
 
 def _own_keys(draft: "Draft") -> set[str]:
-    """Under what the store knows, or knew, this session and those that were merged into it."""
-    rows = [draft.origin, draft.stored, *(other.row for other in draft.absorbed)]
+    """Under what the store knows this session, or might, and those that were merged into it."""
+    rows = [draft.stored, *(other.row for other in draft.absorbed)]
     keys = {row.key for row in rows if row is not None}
     return keys if draft.token is None else keys | {tokens.hash_token(draft.token)}
