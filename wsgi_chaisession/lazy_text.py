@@ -12,8 +12,6 @@ def as_text(value: Any) -> str | None:
     by: the class str itself has them, and a mock has any. They must also work.
     """
     kind = type(value)
-    if issubclass(kind, type):
-        return None
     html = getattr(kind, "__html__", None)
     if html is not None and kind.__str__ is _DEFAULT_STR:
         return _if_text(html(value))
