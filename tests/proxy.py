@@ -12,8 +12,8 @@ from urllib.parse import quote
 class Proxy:
     """A socket in *folder* whose connections lead to the one at *target*.
 
-    `lose` is how many answers are yet to be lost, each with its connection; `change` makes of the others what
-    the client gets, in so many `parts`.
+    `lose` is how many answers are yet to be lost, each with its connection, after the next `passes` answers;
+    `change` makes of the others what the client gets, in so many `parts`.
     """
 
     def __init__(self, target: Path, folder: Path) -> None:
@@ -21,6 +21,7 @@ class Proxy:
             f"postgresql://chai@/chai?host={quote(str(folder), safe='')}&sslmode=disable&gssencmode=disable"
         )
         self.lose = 0
+        self.passes = 0
         self.change: Callable[[bytes], bytes] = bytes
         self.parts = 1
         self._target = str(target)
@@ -69,7 +70,9 @@ class Proxy:
                 sock.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, data: bytes) -> list[bytes]:
-        if self.lose:
+        if self.lose and self.passes:
+            self.passes -= 1
+        elif self.lose:
             self.lose -= 1
             raise ConnectionResetError
         answer = self.change(data)
