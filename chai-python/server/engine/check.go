@@ -29,12 +29,11 @@ func (e *Engine) Check(ctx context.Context, progress Progress) (*CheckReport, er
 // withPebble gives fn Pebble itself, and a context that ends with the engine.
 // The reader that is held meanwhile makes Close wait.
 func (e *Engine) withPebble(ctx context.Context, fn func(context.Context, *pebble.DB) error) error {
-	c, err := e.readers.acquire(ctx)
+	c, err := e.readers.acquire(ctx, shortRead)
 	if err != nil {
 		return err
 	}
 	defer e.readers.release(c)
-	e.readers.wantMore() // this one is gone for long
 	db, err := pebbleOf(c)
 	if err != nil {
 		return err

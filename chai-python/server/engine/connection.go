@@ -26,6 +26,7 @@ type conn struct {
 	busy     bool // a result is being read
 
 	generation *generation // of a reader: the snapshot that tx reads
+	use        readUse     // of a reader: what it was taken for
 	reader     reader      // of a reader: the handle given to fn
 
 	rows rowAccess

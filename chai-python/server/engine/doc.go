@@ -11,9 +11,9 @@
 //     requests in one transaction and one fsync, each on its own again when
 //     one of them fails; a request that finds the writer free and nobody
 //     waiting is served in its own goroutine;
-//   - reads run in their caller's goroutine on read transactions that were
-//     opened right after the last commit (readers.go), because Chai makes a
-//     new one wait for a commit that is syncing;
+//   - reads run in their caller's goroutine and wait for nobody (readers.go):
+//     Chai makes a new read transaction wait for a commit that is syncing, so
+//     some are opened ahead of each commit, and none during it;
 //   - every wait has a limit, and what has none, a hung commit, ends the
 //     process (watchdog.go): kill -9 loses nothing, a hang loses the service.
 package engine

@@ -89,7 +89,7 @@ func (e *Engine) start() error {
 		return err
 	}
 	direct := e.directRows()
-	e.readers = newReaders(e.connector, e.o.Readers, direct, newRowCache(e.o.CacheBytes))
+	e.readers = newReaders(&e.o, e.connector, direct)
 	e.writer = &writer{o: &e.o, log: e.log, connector: e.connector, queue: e.queue, readers: e.readers,
 		direct: direct, disk: e.disk, watchdog: e.watchdog, quit: make(chan struct{}), stopped: make(chan struct{})}
 	if err := e.writer.start(catalogue); err != nil {
@@ -168,9 +168,10 @@ func (e *Engine) close(deadline time.Time) error {
 func (e *Engine) Catalogue() *Catalogue { return e.readers.catalogue.Load() }
 
 // Read runs fn on the newest published snapshot, in the caller's goroutine. It
-// never waits for an fsync. The Reader is valid until fn returns.
+// waits neither for the writer nor for other reads; beyond Options.MaxReads of
+// them it fails. The Reader is valid until fn returns.
 func (e *Engine) Read(ctx context.Context, fn func(Reader) error) error {
-	c, err := e.readers.acquire(ctx)
+	c, err := e.readers.acquire(ctx, shortRead)
 	if err != nil {
 		return err
 	}

@@ -58,19 +58,14 @@ func (w *writer) serveLease(r *request, l *Lease) {
 	w.watchdog.rest()
 }
 
-// awaitEnd meanwhile opens read transactions when they run out.
+// awaitEnd ends the lease itself when the engine closes.
 func (w *writer) awaitEnd(l *Lease) leaseEnd {
-	quit := w.quit
-	for {
-		select {
-		case end := <-l.end:
-			return end
-		case <-w.readers.refresh:
-			w.republish()
-		case <-quit:
-			quit = nil
-			go l.finish(errShutdown)
-		}
+	select {
+	case end := <-l.end:
+		return end
+	case <-w.quit:
+		go l.finish(errShutdown)
+		return <-l.end
 	}
 }
 

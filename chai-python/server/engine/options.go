@@ -15,7 +15,9 @@ type Options struct {
 	Dir       string // directory of the database, or Memory; "" is refused
 	MustExist bool   // refuse to create a database
 
-	Readers int // read connections opened with each published snapshot; default 4
+	Readers      int // read transactions that are open ahead when a commit begins; default 4
+	MaxReads     int // calls of Read at once; default 1024
+	MaxSnapshots int // snapshots held at once; default 100
 
 	GroupRequests    int // requests in one group commit; default 64
 	GroupBytes       int // estimated bytes in one group commit; default 1 MiB
@@ -59,6 +61,8 @@ func orDefault[T comparable](field *T, value T) {
 
 func (o *Options) setDefaults() {
 	orDefault(&o.Readers, 4)
+	orDefault(&o.MaxReads, 1024)
+	orDefault(&o.MaxSnapshots, 100)
 	orDefault(&o.GroupRequests, 64)
 	orDefault(&o.GroupBytes, 1<<20)
 	orDefault(&o.QueueRequests, 1024)
@@ -93,7 +97,7 @@ func (o *Options) validate() error {
 	for _, n := range []struct {
 		name  string
 		value int
-	}{{"Readers", o.Readers}, {"GroupRequests", o.GroupRequests}, {"GroupBytes", o.GroupBytes},
+	}{{"Readers", o.Readers}, {"MaxReads", o.MaxReads}, {"MaxSnapshots", o.MaxSnapshots}, {"GroupRequests", o.GroupRequests}, {"GroupBytes", o.GroupBytes},
 		{"QueueRequests", o.QueueRequests}, {"TransactionBytes", o.TransactionBytes}} {
 		if n.value < 1 {
 			return pgerr.New(pgerr.InvalidParameterValue, "%s is %d, must be at least 1", n.name, n.value)

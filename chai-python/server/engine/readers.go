@@ -1,10 +1,12 @@
 package engine
 
-// Reads never wait for an fsync. In Chai a new read transaction does: Commit
-// holds a lock across the sync that every begin needs. So the writer opens
-// read transactions itself, right after each commit, and publishes them; reads
-// that come during the next commit use those. What they do not see is not
-// acknowledged yet.
+// Reads never wait: not for each other, not for the writer, not for an fsync.
+//
+// A reader takes a transaction that is free, or opens one itself. In Chai that
+// blocks while a commit is syncing: Commit holds a lock across the sync that
+// every begin needs. So the writer sees to it before each commit that some are
+// free, and opens others right after it; meanwhile nobody opens any. What the
+// readers of that time do not see is not acknowledged yet.
 
 import (
 	"context"
@@ -23,37 +25,73 @@ type generation struct {
 	free      []*conn
 }
 
+// readUse is what a read transaction is taken for. Each use has a limit of its
+// own, so that those who hold one long leave room for those who only look.
+type readUse int
+
+const (
+	shortRead readUse = iota // one call of Read
+	heldRead                 // a Snapshot
+	readUses
+)
+
 // readers hands out the connections of the newest generation and recycles
 // those of older ones when their users are done.
 type readers struct {
 	connector driver.Connector
-	size      int
+	size      int // transactions that are free when a commit begins
+	limits    [readUses]int
 	direct    *directRows // nil: rows are read through SQL
 	cache     *rowCache
 
 	mu      sync.Mutex
 	current *generation
 	spare   []*conn // without a transaction
-	waiting []chan *conn
-	inUse   int
+	inUse   [readUses]int
 	closed  bool
 	idle    chan struct{} // after closed: closed when nothing is in use
 
-	// refresh asks the writer for new transactions on the same snapshot when
-	// the current ones are all taken, perhaps by somebody who holds them long.
-	refresh chan struct{}
+	paused  bool         // between pause and resume nobody but the writer begins a transaction
+	waiting []chan *conn // those who came then and found none free
+	opening int          // readers that are about to begin one
+	opened  sync.Cond    // opening is 0
 
 	catalogue atomic.Pointer[Catalogue]
 }
 
-func newReaders(connector driver.Connector, size int, direct *directRows, cache *rowCache) *readers {
-	return &readers{connector: connector, size: size, direct: direct, cache: cache, refresh: make(chan struct{}, 1), idle: make(chan struct{})}
+func newReaders(o *Options, connector driver.Connector, direct *directRows) *readers {
+	p := &readers{connector: connector, size: o.Readers, limits: [readUses]int{shortRead: o.MaxReads, heldRead: o.MaxSnapshots},
+		direct: direct, cache: newRowCache(o.CacheBytes), idle: make(chan struct{})}
+	p.opened.L = &p.mu
+	return p
 }
 
 var errShutdown = pgerr.New(pgerr.AdminShutdown, "the server is shutting down").AsFatal()
 
-// publish makes what is committed now the state that reads see. Only the
-// writer calls it, and never while it commits.
+// pause keeps readers from beginning transactions, which would wait for the
+// commit to come or see what a rollback has not undone yet. Only the writer
+// calls it, and ends it by publish or resume.
+func (p *readers) pause() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.current != nil && len(p.current.free) < p.size {
+		g := p.current
+		p.mu.Unlock()
+		c, err := p.open(g)
+		p.mu.Lock()
+		if err != nil {
+			return err
+		}
+		g.free = append(g.free, c)
+	}
+	p.paused = true
+	for p.opening > 0 {
+		p.opened.Wait()
+	}
+	return nil
+}
+
+// publish makes what is committed now the state that reads see, after a pause.
 func (p *readers) publish(catalogue *Catalogue, changes *rowChanges) error {
 	next := &generation{catalogue: catalogue, free: make([]*conn, 0, p.size)}
 	for len(next.free) < p.size {
@@ -64,7 +102,44 @@ func (p *readers) publish(catalogue *Catalogue, changes *rowChanges) error {
 		next.free = append(next.free, c)
 	}
 	p.cache.advance(next, changes)
-	p.retire(p.swap(next))
+	old := p.swap(next)
+	err := p.resume()
+	p.retire(old)
+	return err
+}
+
+// swap makes next the current generation and returns the old one's free connections.
+func (p *readers) swap(next *generation) (old []*conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current != nil {
+		old, p.current.free = p.current.free, nil
+	}
+	p.current = next
+	p.catalogue.Store(next.catalogue)
+	return old
+}
+
+// resume serves those who came during the pause, and ends it.
+func (p *readers) resume() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.waiting) > 0 {
+		if len(p.current.free) == 0 {
+			g := p.current
+			p.mu.Unlock()
+			c, err := p.open(g)
+			p.mu.Lock()
+			if err != nil {
+				return err
+			}
+			g.free = append(g.free, c)
+			continue // who waited may have left
+		}
+		p.waiting[0] <- p.pop()
+		p.waiting = p.waiting[1:]
+	}
+	p.paused = false
 	return nil
 }
 
@@ -88,25 +163,6 @@ func (p *readers) open(g *generation) (c *conn, err error) {
 	return c, nil
 }
 
-// swap serves those who wait from the new generation and returns the old one's free connections.
-func (p *readers) swap(next *generation) (old []*conn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.current != nil {
-		old, p.current.free = p.current.free, nil
-	}
-	p.current = next
-	p.catalogue.Store(next.catalogue)
-	for len(p.waiting) > 0 && len(next.free) > 0 {
-		p.waiting[0] <- p.pop()
-		p.waiting = p.waiting[1:]
-	}
-	if len(p.waiting) > 0 {
-		p.wantMore()
-	}
-	return old
-}
-
 // retire ends the transactions of connections that nobody uses, outside of the lock.
 func (p *readers) retire(conns []*conn) {
 	for _, c := range conns {
@@ -125,51 +181,88 @@ func (p *readers) pop() *conn {
 	free := p.current.free
 	c := free[len(free)-1]
 	p.current.free = free[:len(free)-1]
-	p.inUse++
 	return c
 }
 
-func (p *readers) wantMore() {
-	select {
-	case p.refresh <- struct{}{}:
-	default:
-	}
-}
-
-// acquire takes a connection of the newest generation.
-func (p *readers) acquire(ctx context.Context) (*conn, error) {
+// acquire takes a connection of the newest generation; the caller releases it.
+func (p *readers) acquire(ctx context.Context, use readUse) (c *conn, err error) {
 	p.mu.Lock()
-	if p.closed {
+	if err := p.refusal(use); err != nil {
 		p.mu.Unlock()
-		return nil, errShutdown
+		return nil, err
 	}
-	if len(p.current.free) > 0 {
-		c := p.pop()
+	p.inUse[use]++
+	switch {
+	case len(p.current.free) > 0:
+		c = p.pop()
 		p.mu.Unlock()
-		return c, nil
+	case p.paused:
+		turn := make(chan *conn, 1)
+		p.waiting = append(p.waiting, turn)
+		p.mu.Unlock()
+		return p.wait(ctx, turn, use)
+	default:
+		g := p.current
+		p.opening++
+		p.mu.Unlock()
+		c, err = p.open(g)
+		p.hasOpened()
+		if err != nil {
+			p.leave(use)
+			return nil, translate(err)
+		}
 	}
-	turn := make(chan *conn, 1)
-	p.waiting = append(p.waiting, turn)
-	p.wantMore()
-	p.mu.Unlock()
-	return p.wait(ctx, turn)
+	c.use = use
+	return c, nil
 }
 
-func (p *readers) wait(ctx context.Context, turn chan *conn) (*conn, error) {
+// refusal is why nobody more can be served. p.mu is held.
+func (p *readers) refusal(use readUse) error {
+	switch {
+	case p.closed:
+		return errShutdown
+	case p.inUse[use] < p.limits[use]:
+		return nil
+	case use == heldRead:
+		return pgerr.New(pgerr.ConfigurationLimitExceeded, "too many read-only transactions at once: %d are open", p.limits[use]).
+			WithHint("Try again later, and end them soon: each keeps old files on the disk.")
+	}
+	return pgerr.New(pgerr.ConfigurationLimitExceeded, "too many reads at once: %d are running", p.limits[use]).
+		WithHint("Try again later.")
+}
+
+// hasOpened lets the writer go on that waits in pause.
+func (p *readers) hasOpened() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.opening--; p.opening == 0 {
+		p.opened.Signal()
+	}
+}
+
+// wait returns the connection that the end of the pause, or of another read, brings.
+func (p *readers) wait(ctx context.Context, turn chan *conn, use readUse) (*conn, error) {
 	select {
 	case c := <-turn:
-		if c == nil {
-			return nil, errShutdown
-		}
-		return c, nil
+		return p.taken(c, use)
 	case <-ctx.Done():
-		if !p.forget(turn) {
-			if c := <-turn; c != nil {
-				p.release(c)
-			}
-		}
-		return nil, canceled(ctx)
 	}
+	if p.forget(turn) {
+		p.leave(use)
+	} else if c, err := p.taken(<-turn, use); err == nil {
+		p.release(c)
+	}
+	return nil, canceled(ctx)
+}
+
+// taken looks at what came; close sends nil.
+func (p *readers) taken(c *conn, use readUse) (*conn, error) {
+	if c == nil {
+		p.leave(use)
+		return nil, errShutdown
+	}
+	c.use = use
+	return c, nil
 }
 
 // forget takes back a wait; false means that its turn had already come.
@@ -187,34 +280,41 @@ func (p *readers) forget(turn chan *conn) bool {
 
 // release gives a connection back: to its generation while that is the newest one.
 func (p *readers) release(c *conn) {
+	use := c.use
 	p.mu.Lock()
 	stays := c.generation == p.current && !c.doubtful && !c.broken && !p.closed
-	switch {
-	case stays && len(p.waiting) > 0:
-		p.waiting[0] <- c
-		p.waiting = p.waiting[1:]
-	case stays:
-		p.current.free = append(p.current.free, c)
-		p.inUse--
+	if stays {
+		p.giveBack(c)
+		p.inUse[use]--
 	}
 	p.mu.Unlock()
 	if !stays {
 		c.doubtful = false
 		p.retire([]*conn{c})
-		p.leave()
+		p.leave(use)
 	}
 }
 
+// giveBack hands a free connection to who waits first. p.mu is held.
+func (p *readers) giveBack(c *conn) {
+	if len(p.waiting) > 0 {
+		p.waiting[0] <- c
+		p.waiting = p.waiting[1:]
+		return
+	}
+	p.current.free = append(p.current.free, c)
+}
+
 // leave comes after retire, so that close sees every connection among the spare ones.
-func (p *readers) leave() {
+func (p *readers) leave(use readUse) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.inUse--
+	p.inUse[use]--
 	p.signalIdle()
 }
 
 func (p *readers) signalIdle() {
-	if p.closed && p.inUse == 0 {
+	if p.closed && p.inUse == [readUses]int{} {
 		close(p.idle)
 	}
 }

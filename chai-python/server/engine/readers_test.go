@@ -123,7 +123,7 @@ func TestReadersSeeWholeTransactions(t *testing.T) {
 			}
 		})
 	}
-	for i := range 200 {
+	for i := range 100 {
 		if err := e.Write(background, WriteRequest{Run: set(i)}); err != nil {
 			t.Error(err)
 		}
@@ -178,19 +178,160 @@ func TestSnapshotStaysAsItWas(t *testing.T) {
 	}
 }
 
-func TestHeldSnapshotsDoNotStarveReads(t *testing.T) {
-	e := sessions(t, Options{Readers: 1})
-	within(t, "reads beside held snapshots", func() {
-		for range 10 { // nothing is written: only a refresh makes room
-			s, err := e.Snapshot(background)
-			if err != nil {
-				t.Error(err)
-				return
+// hold takes many more snapshots than there are free transactions ahead.
+func hold(t *testing.T, e *Engine) {
+	t.Helper()
+	for range 3 * e.o.Readers {
+		s, err := e.Snapshot(background)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		if err := s.Run(query("SELECT token FROM sessions")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Neither a writer that is at work for long nor those who hold snapshots keep others from reading.
+func TestReadsDoNotWaitForTheWriter(t *testing.T) {
+	e := sessions(t, Options{})
+	hold(t, e)
+	building, goOn := make(chan struct{}), make(chan struct{})
+	built := make(chan error, 1)
+	go func() {
+		built <- e.Write(background, WriteRequest{Schema: true, Run: func(w Writer) error {
+			err := w.Define("CREATE INDEX sessions_data ON sessions (data)")
+			close(building)
+			<-goOn
+			return err
+		}})
+	}()
+	<-building
+	within(t, "reads beside a CREATE INDEX", func() {
+		hold(t, e)
+		for range 20 {
+			if n := count(t, e); n != 0 || e.Catalogue().Index("sessions_data") != nil {
+				t.Errorf("%d rows, catalogue %v", n, e.Catalogue())
 			}
-			defer s.Close()
-			count(t, e)
 		}
 	})
+	close(goOn)
+	if err := <-built; err != nil {
+		t.Fatal(err)
+	}
+	if e.Catalogue().Index("sessions_data") == nil {
+		t.Error("the index is not there")
+	}
+}
+
+// Before a commit begins there are free transactions, whoever holds those of before.
+func TestHeldSnapshotsLeaveReadsForTheNextSync(t *testing.T) {
+	dir := t.TempDir()
+	e := sessions(t, Options{Dir: dir})
+	hold(t, e)
+	entered, release := holdSync(t, dir)
+	defer release()
+	written := make(chan error, 1)
+	go func() { written <- e.Write(background, WriteRequest{Run: insert("a", nil, epoch)}) }()
+	<-entered
+	within(t, "a read during the sync", func() {
+		if n := count(t, e); n != 0 {
+			t.Errorf("%d rows before the commit", n)
+		}
+	})
+	release()
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// More reads than free transactions during a sync: those that are left over are
+// served when one ends, or by the commit, and one that is canceled leaves.
+func TestReadsBeyondTheFreeOnesDuringASync(t *testing.T) {
+	dir := t.TempDir()
+	e := sessions(t, Options{Dir: dir, Readers: 1})
+	entered, release := holdSync(t, dir)
+	defer release()
+	written := make(chan error, 1)
+	go func() { written <- e.Write(background, WriteRequest{Run: insert("a", nil, epoch)}) }()
+	<-entered
+	first, err := e.Snapshot(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	queued := func(n int) {
+		t.Helper()
+		eventually(t, "the reads wait", func() bool {
+			e.readers.mu.Lock()
+			defer e.readers.mu.Unlock()
+			return len(e.readers.waiting) == n
+		})
+	}
+	ctx, cancel := context.WithCancel(background)
+	canceled, counts := make(chan error, 1), make(chan int64, 5)
+	go func() { canceled <- e.Read(ctx, query("SELECT token FROM sessions")) }()
+	queued(1)
+	cancel()
+	wantCode(t, <-canceled, pgerr.QueryCanceled)
+	reading, goOn := make(chan struct{}), make(chan struct{})
+	go func() {
+		_ = e.Read(background, func(Reader) error { close(reading); <-goOn; return nil })
+	}()
+	queued(1)
+	first.Close()
+	within(t, "the read after another one's end", func() { <-reading })
+	for i := range cap(counts) {
+		go func() { counts <- count(t, e) }()
+		queued(i + 1)
+	}
+	release()
+	within(t, "the reads after the commit", func() {
+		for range cap(counts) {
+			if n := <-counts; n != 1 {
+				t.Errorf("a read that waited for the commit sees %d rows", n)
+			}
+		}
+	})
+	close(goOn)
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "nobody reads", func() bool {
+		e.readers.mu.Lock()
+		defer e.readers.mu.Unlock()
+		return e.readers.inUse == [readUses]int{}
+	})
+}
+
+func TestReadsAreBounded(t *testing.T) {
+	e := sessions(t, Options{MaxReads: 2, MaxSnapshots: 2})
+	one, err := e.Snapshot(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := e.Snapshot(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer two.Close()
+	_, err = e.Snapshot(background)
+	wantCode(t, err, pgerr.ConfigurationLimitExceeded)
+	err = e.Read(background, func(Reader) error {
+		return e.Read(background, func(Reader) error {
+			wantCode(t, e.Read(background, func(Reader) error { return nil }), pgerr.ConfigurationLimitExceeded)
+			return nil
+		})
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	one.Close()
+	if one, err = e.Snapshot(background); err != nil {
+		t.Fatal(err)
+	}
+	one.Close()
+	count(t, e)
 }
 
 func TestSnapshotLimits(t *testing.T) {

@@ -18,13 +18,13 @@ type Snapshot struct {
 	used time.Time
 }
 
-// Snapshot takes the newest published snapshot for the caller alone.
+// Snapshot takes the newest published snapshot for the caller alone. Beyond
+// Options.MaxSnapshots of them it fails.
 func (e *Engine) Snapshot(ctx context.Context) (*Snapshot, error) {
-	c, err := e.readers.acquire(ctx)
+	c, err := e.readers.acquire(ctx, heldRead)
 	if err != nil {
 		return nil, err
 	}
-	e.readers.wantMore() // this one may be gone for long
 	now := time.Now()
 	s := &Snapshot{e: e, conn: c, opened: now, used: now}
 	e.snapshots.add(s)

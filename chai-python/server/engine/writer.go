@@ -71,8 +71,6 @@ func (w *writer) run() {
 func (w *writer) awaitWork() bool {
 	select {
 	case <-w.queue.wake:
-	case <-w.readers.refresh:
-		w.readers.wantMore() // work looks after it
 	case <-w.quit:
 		return false
 	}
@@ -82,11 +80,6 @@ func (w *writer) awaitWork() bool {
 // work goes on until nobody waits.
 func (w *writer) work() {
 	for {
-		select {
-		case <-w.readers.refresh:
-			w.republish()
-		default:
-		}
 		w.group = w.queue.take(w.group[:0], w.o.GroupRequests, w.o.GroupBytes)
 		if len(w.group) == 0 {
 			return
@@ -158,13 +151,6 @@ func (w *writer) ended() {
 	}
 }
 
-// republish opens more transactions on the state that is published already.
-func (w *writer) republish() {
-	if err := w.readers.publish(w.tx.committed, &rowChanges{}); err != nil {
-		w.watchdog.fail("cannot open read transactions: " + err.Error())
-	}
-}
-
 // serve answers every member of the group.
 func (w *writer) serve(group []*request) {
 	for len(group) > 0 {
@@ -232,6 +218,9 @@ func (w *writer) commit() error {
 		return nil
 	}
 	w.watchdog.work(&w.limits.commit)
+	if err := w.readers.pause(); err != nil {
+		return w.cannotRead(err)
+	}
 	if err := w.conn.commit(); err != nil {
 		return w.watchdog.fail("commit failed, its outcome is unknown: " + err.Error())
 	}
@@ -242,17 +231,28 @@ func (w *writer) commit() error {
 		return err
 	}
 	if err := w.readers.publish(w.tx.committed, &changes); err != nil {
-		return w.watchdog.fail("cannot open read transactions: " + err.Error())
+		return w.cannotRead(err)
 	}
 	return nil
+}
+
+func (w *writer) cannotRead(err error) error {
+	return w.watchdog.fail("cannot open read transactions: " + err.Error())
 }
 
 // undo rolls back, and replaces the connection when a panic left it in doubt.
 func (w *writer) undo() {
 	inDoubt := w.conn.broken
+	if err := w.readers.pause(); err != nil {
+		_ = w.cannotRead(err)
+		return
+	}
 	if err := w.conn.rollback(); err != nil {
 		_ = w.watchdog.fail("a failed write could not be rolled back: " + err.Error())
 		return
+	}
+	if err := w.readers.resume(); err != nil {
+		_ = w.cannotRead(err)
 	}
 	if inDoubt {
 		_ = w.conn.close() // without a transaction there is nothing left in it to lose

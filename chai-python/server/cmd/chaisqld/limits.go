@@ -16,6 +16,7 @@ type limitFlags struct {
 	MaxMessageBytes     int           `default:"8388608" help:"Bytes of one protocol message (54000, and the connection ends). Default: ${default}, 8 MiB."`
 	MaxStatements       int           `default:"1000" help:"Prepared statements of one connection (53400). Default: ${default}."`
 	MaxTransactionBytes int           `default:"4194304" help:"Bytes of keys and values that one transaction writes, at most 4194304 (54000). Default: ${default}, 4 MiB."`
+	MaxReadTransactions int           `default:"100" help:"READ ONLY transactions open at once, each of which keeps old files on the disk (53400). Default: ${default}."`
 	StatementTimeout    time.Duration `default:"30s" placeholder:"DURATION" help:"Longest time for the statements of one round trip; clients can SET statement_timeout to less (57014). Default: ${default}."`
 	WriterWait          time.Duration `default:"5s" placeholder:"DURATION" help:"Longest wait for the writer while another transaction holds it (55P03). Default: ${default}."`
 	IdleInTransaction   time.Duration `default:"5s" placeholder:"DURATION" help:"Longest pause in a transaction that has written and so holds the writer (25P03, and the connection ends). Default: ${default}. A transaction that has not written holds nothing and may wait, unless it is READ ONLY."`
@@ -26,6 +27,7 @@ type limitFlags struct {
 const (
 	leastMessageBytes = 64 << 10 // statements of 16 KiB and their parameters should pass
 	mostTransaction   = 4 << 20  // beyond it Chai loses index entries
+	ownReads          = 16       // the server's own beside those of its clients, each of whom reads one thing at a time
 )
 
 func (f *limitFlags) validate() error {
@@ -33,7 +35,8 @@ func (f *limitFlags) validate() error {
 		flag         string
 		value, least int
 	}{{"max-connections", f.MaxConnections, 1}, {"max-unauthenticated", f.MaxUnauthenticated, 0}, {"max-message-bytes", f.MaxMessageBytes, leastMessageBytes},
-		{"max-statements", f.MaxStatements, 1}, {"max-transaction-bytes", f.MaxTransactionBytes, 1}} {
+		{"max-statements", f.MaxStatements, 1}, {"max-transaction-bytes", f.MaxTransactionBytes, 1},
+		{"max-read-transactions", f.MaxReadTransactions, 1}} {
 		if n.value < n.least {
 			return fmt.Errorf("--%s is %d, must be at least %d", n.flag, n.value, n.least)
 		}
@@ -57,6 +60,7 @@ func (f *limitFlags) validate() error {
 func (f *limitFlags) limitEngine(o engine.Options) engine.Options {
 	o.QueueWait, o.TransactionBytes = f.WriterWait, f.MaxTransactionBytes
 	o.LeaseIdle, o.SnapshotIdle = f.IdleInTransaction, f.IdleReadTransaction
+	o.MaxReads, o.MaxSnapshots = f.MaxConnections+ownReads, f.MaxReadTransactions
 	return o
 }
 

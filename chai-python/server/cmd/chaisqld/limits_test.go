@@ -86,6 +86,18 @@ func TestLimitOfTransactions(t *testing.T) {
 	execute(t, c, "INSERT INTO t VALUES ('b', $1)", make([]byte, 6000))
 }
 
+func TestLimitOfReadTransactions(t *testing.T) {
+	dir := limitedServer(t, "MAX_READ_TRANSACTIONS=1")
+	holder, c := connect(t, dir), connect(t, dir)
+	for _, client := range []*pgx.Conn{holder, c} {
+		execute(t, client, "BEGIN READ ONLY")
+	}
+	execute(t, holder, "SELECT id FROM t")
+	wantState(t, try(t, c, "SELECT id FROM t"), "53400")
+	execute(t, c, "ROLLBACK")
+	execute(t, c, "SELECT id FROM t")
+}
+
 // While one client holds the writer, others wait for as long as the limits say:
 // that of waiting, or that of the statement.
 func TestLimitsOfWaiting(t *testing.T) {
