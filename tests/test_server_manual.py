@@ -26,7 +26,7 @@ def test_its_limits_are_the_programs() -> None:
         sqlstate = re.search(r"\((\w{5})[,)]", text)
         assert default, f"{flag}: {text}"
         told.append((flag, SIZES.get(default[1], default[1]), sqlstate[1] if sqlstate else ""))
-    assert len(told) == 11
+    assert len(told) == 16
     assert re.findall(r"^\| `(--[\w-]+)` \| ([^|]+) \| (\w*) ?\|", MANUAL, re.MULTILINE) == told
 
 

@@ -114,7 +114,7 @@ func writeMany(e *Engine, r *rand.Rand, first int) error {
 		err := error(nil)
 		if number%10 > 0 {
 			err = e.Write(background, WriteRequest{Run: run})
-		} else if lease, leaseErr := e.Lease(background); leaseErr != nil {
+		} else if lease, leaseErr := e.Lease(background, nil); leaseErr != nil {
 			err = leaseErr
 		} else if err = lease.Run(run); err == nil {
 			err = lease.Commit()

@@ -21,6 +21,9 @@ func open(t testing.TB, o Options) *Engine {
 	if o.HangLimit == 0 {
 		o.HangLimit = patient
 	}
+	if o.TransactionTurn == 0 {
+		o.TransactionTurn = patient // tests let writes wait behind a lease
+	}
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}

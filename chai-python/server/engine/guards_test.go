@@ -336,7 +336,7 @@ func TestDeadlineOfAChildContext(t *testing.T) {
 	defer held.Rollback()
 	for name, call := range map[string]func(ctx context.Context) error{
 		"write": func(ctx context.Context) error { return e.Write(ctx, WriteRequest{Run: insert("a", nil, epoch)}) },
-		"lease": func(ctx context.Context) error { _, err := e.Lease(ctx); return err },
+		"lease": func(ctx context.Context) error { _, err := e.Lease(ctx, nil); return err },
 		"read": func(ctx context.Context) error {
 			return e.Read(ctx, func(r Reader) error {
 				<-ctx.Done()

@@ -49,6 +49,8 @@ func (w *writer) serveLease(r *request, l *Lease) {
 	r.done <- nil
 	end := w.awaitEnd(l)
 	w.watchdog.setLease(nil)
+	r.took = time.Since(l.granted)
+	w.queue.charge([]*request{r})
 	if !end.commit {
 		w.undo()
 		end.done <- nil
@@ -86,6 +88,10 @@ func (l *Lease) run(fn func(Writer) error, frees bool) (err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
+		return l.err
+	}
+	if l.turnOver(time.Now()) {
+		_ = l.over(turnError(l.w.o.TransactionTurn), false)
 		return l.err
 	}
 	returned := false // fn may end its goroutine instead
@@ -142,7 +148,12 @@ func (l *Lease) over(reason error, commit bool) error {
 	return <-done
 }
 
-// expire ends a lease that is idle and beyond a limit.
+// turnOver tells whether it is somebody else's turn.
+func (l *Lease) turnOver(now time.Time) bool {
+	return now.Sub(l.granted) >= l.w.o.TransactionTurn && l.w.queue.contended()
+}
+
+// expire ends a lease that no call is using and that is beyond a limit.
 func (l *Lease) expire(now time.Time, idle, total time.Duration) {
 	if !l.mu.TryLock() {
 		return // a call is running
@@ -156,7 +167,14 @@ func (l *Lease) expire(now time.Time, idle, total time.Duration) {
 		_ = l.over(idleError(idle), false)
 	case now.Sub(l.granted) >= total:
 		_ = l.over(totalError(total), false)
+	case l.turnOver(now):
+		_ = l.over(turnError(l.w.o.TransactionTurn), false)
 	}
+}
+
+func turnError(limit time.Duration) error {
+	return pgerr.New(pgerr.SerializationFailure, "terminating transaction that held the writer for more than %s while others waited for it; it was rolled back", limit).
+		WithHint("Try it again, with less between its first write and its end.")
 }
 
 func idleError(limit time.Duration) error {
@@ -167,13 +185,15 @@ func totalError(limit time.Duration) error {
 	return pgerr.New(pgerr.TransactionTimeout, "terminating transaction that was open for more than %s; it was rolled back", limit)
 }
 
-// Lease waits in the writer's queue and then owns the write transaction.
-func (e *Engine) Lease(ctx context.Context) (*Lease, error) {
+// Lease waits in the writer's queue and then owns the write transaction, for
+// Options.LeaseLimit, or for Options.TransactionTurn where others wait. client
+// is as in WriteRequest.
+func (e *Engine) Lease(ctx context.Context, client *Client) (*Lease, error) {
 	if err := e.writable(true); err != nil { // what it may write, Run decides
 		return nil, err
 	}
 	l := newLease(e.writer, e.disk)
-	r := &request{lease: l, queued: time.Now(), done: make(chan error, 1)}
+	r := &request{WriteRequest: WriteRequest{Client: client}, lease: l, queued: time.Now(), done: make(chan error, 1)}
 	if err := e.queue.push(r); err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 
 func lease(t *testing.T, e *Engine) *Lease {
 	t.Helper()
-	l, err := e.Lease(background)
+	l, err := e.Lease(background, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +124,46 @@ func TestLeaseLimits(t *testing.T) {
 	}
 }
 
+// A transaction may hold the writer beyond its turn for as long as nobody waits.
+func TestLeaseEndsForThoseWhoWait(t *testing.T) {
+	e := sessions(t, Options{TransactionTurn: time.Nanosecond})
+	l := lease(t, e)
+	for _, token := range []string{"a", "b"} {
+		if err := l.Run(insert(token, nil, epoch)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	within(t, "a write behind a transaction", func() {
+		if err := e.Write(background, WriteRequest{Run: insert("c", nil, epoch)}); err != nil {
+			t.Error(err)
+		}
+	})
+	wantCode(t, l.Run(insert("d", nil, epoch)), pgerr.SerializationFailure)
+	wantCode(t, l.Commit(), pgerr.SerializationFailure)
+	mustCheck(t, e, 1)
+}
+
+// One that always has a statement running is ended all the same.
+func TestBusyLeaseEndsForThoseWhoWait(t *testing.T) {
+	e := sessions(t, Options{TransactionTurn: time.Nanosecond, QueueWait: time.Hour}) // the watchdog looks every quarter of a second
+	l := lease(t, e)
+	written := make(chan error, 1)
+	err := l.Run(func(w Writer) error {
+		go func() { written <- e.Write(background, WriteRequest{Run: insert("a", nil, epoch)}) }()
+		eventually(t, "the write waits", func() bool { return waiting(e) == 1 })
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, l.Run(func(Writer) error { t.Error("it ran"); return nil }), pgerr.SerializationFailure)
+	within(t, "the write", func() {
+		if err := <-written; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestBusyLeaseIsNotIdle(t *testing.T) {
 	e := sessions(t, Options{LeaseIdle: 20 * time.Millisecond})
 	l := lease(t, e)
@@ -155,7 +195,7 @@ func TestCanceledLeaseIsNotKept(t *testing.T) {
 	ctx, cancel := context.WithCancel(background)
 	done := make(chan error, 1)
 	go func() {
-		_, err := e.Lease(ctx)
+		_, err := e.Lease(ctx, nil)
 		done <- err
 	}()
 	eventually(t, "the lease waits", func() bool { return waiting(e) == 1 })
@@ -166,7 +206,7 @@ func TestCanceledLeaseIsNotKept(t *testing.T) {
 	}
 	ended, end := context.WithCancel(background)
 	end()
-	_, err := e.Lease(ended)
+	_, err := e.Lease(ended, nil)
 	wantCode(t, err, pgerr.QueryCanceled)
 	within(t, "the next write", func() {
 		if err := e.Write(background, WriteRequest{Run: insert("a", nil, epoch)}); err != nil {

@@ -93,7 +93,7 @@ func TestDiskFloor(t *testing.T) {
 	}
 	free.Store(1<<30/deleteDivisor - 1)
 	wantCode(t, erase(e, "a"), pgerr.DiskFull)
-	_, err := e.Lease(background)
+	_, err := e.Lease(background, nil)
 	wantCode(t, err, pgerr.DiskFull)
 	free.Store(1 << 30)
 	if err := write("c"); err != nil {

@@ -25,15 +25,16 @@ type Options struct {
 	CacheBytes       int // bytes of rows kept by primary key; default 32 MiB, negative for none
 	TransactionBytes int // bytes of keys and values in one transaction; default 4 MiB, at most 4 MiB
 
-	LockWait      time.Duration // wait for the directory's lock; default 5 s
-	QueueWait     time.Duration // longest wait for the writer; default 5 s
-	LeaseIdle     time.Duration // a lease may be idle this long; default 5 s
-	LeaseLimit    time.Duration // a lease may live this long; default 30 s
-	SnapshotIdle  time.Duration // a held snapshot may be idle this long; default 30 s
-	SnapshotLimit time.Duration // a held snapshot may live this long; default 10 min
-	HangLimit     time.Duration // one request, or one commit, may take this long; default 5 s
-	SchemaLimit   time.Duration // the same for a schema request, which may build an index; default 5 min
-	CloseWait     time.Duration // Close waits this long for requests and readers; default 10 s
+	LockWait        time.Duration // wait for the directory's lock; default 5 s
+	QueueWait       time.Duration // longest wait for the writer; default 5 s
+	LeaseIdle       time.Duration // a lease may be idle this long; default 5 s
+	LeaseLimit      time.Duration // a lease may live this long; default 30 s
+	TransactionTurn time.Duration // the same while others wait for the writer; default 1 s
+	SnapshotIdle    time.Duration // a held snapshot may be idle this long; default 30 s
+	SnapshotLimit   time.Duration // a held snapshot may live this long; default 10 min
+	HangLimit       time.Duration // one request, or one commit, may take this long; default 5 s
+	SchemaLimit     time.Duration // the same for a schema request, which may build an index; default 5 min
+	CloseWait       time.Duration // Close waits this long for requests and readers; default 10 s
 
 	DiskFloor int64 // writes are refused below this many free bytes; default: 5 % of the file system, from 32 MiB to 1 GiB; < 0: no floor
 
@@ -72,6 +73,7 @@ func (o *Options) setDefaults() {
 	orDefault(&o.QueueWait, 5*time.Second)
 	orDefault(&o.LeaseIdle, 5*time.Second)
 	orDefault(&o.LeaseLimit, 30*time.Second)
+	orDefault(&o.TransactionTurn, time.Second)
 	orDefault(&o.SnapshotIdle, 30*time.Second)
 	orDefault(&o.SnapshotLimit, 10*time.Minute)
 	orDefault(&o.HangLimit, 5*time.Second)
@@ -114,6 +116,7 @@ func (o *Options) validateWaits() error {
 		name  string
 		value time.Duration
 	}{{"LockWait", o.LockWait}, {"QueueWait", o.QueueWait}, {"LeaseIdle", o.LeaseIdle}, {"LeaseLimit", o.LeaseLimit},
+		{"TransactionTurn", o.TransactionTurn},
 		{"SnapshotIdle", o.SnapshotIdle}, {"SnapshotLimit", o.SnapshotLimit}, {"HangLimit", o.HangLimit},
 		{"SchemaLimit", o.SchemaLimit}, {"CloseWait", o.CloseWait}} {
 		if d.value < 0 {

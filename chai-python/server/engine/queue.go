@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,13 +15,19 @@ type request struct {
 	WriteRequest
 	lease  *Lease // the request is for the transaction itself
 	queued time.Time
+	took   time.Duration // its turn, without the commit that it shares
 	done   chan error
 }
 
 // alone tells whether it shares its transaction with nobody.
-func (r *request) alone() bool { return r.Schema || r.lease != nil }
+func (r *request) alone() bool {
+	return r.Schema || r.lease != nil || r.Client.long()
+}
 
-// queue is the way to a writer that is not free: first come, first served.
+// queue is the way to a writer that is not free: who has used it least goes
+// first, and among equals who came first. So that none waits in vain who has
+// used it much, every other turn is for who has waited longest, once that is
+// half of what it may be.
 type queue struct {
 	limit int
 	wait  time.Duration // the longest
@@ -27,6 +35,8 @@ type queue struct {
 
 	mu      sync.Mutex
 	waiting []*request
+	shares  shares
+	byAge   bool  // the last turn was for who had waited longest
 	refused error // why nothing is taken any more
 }
 
@@ -34,11 +44,39 @@ func newQueue(limit int, wait time.Duration) *queue {
 	return &queue{limit: limit, wait: wait, wake: make(chan struct{}, 1)}
 }
 
-// idle says that nobody waits, and that requests are taken.
-func (q *queue) idle() bool {
+// pass lets a request go past a queue in which nobody waits who should go before it.
+func (q *queue) pass(r *request) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.waiting) == 0 && q.refused == nil
+	now := time.Now()
+	if q.refused != nil || q.shares.resting(r.Client, now) {
+		return false
+	}
+	for _, other := range q.waiting {
+		if !q.shares.resting(other.Client, now) {
+			return false
+		}
+	}
+	q.shares.ask(r.Client)
+	q.shares.begin(r.Client)
+	return true
+}
+
+// charge counts the turns that requests have had.
+func (q *queue) charge(served []*request) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	for _, r := range served {
+		q.shares.end(r.Client, r.took, now)
+	}
+}
+
+// contended says that somebody waits.
+func (q *queue) contended() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting) > 0
 }
 
 func (q *queue) push(r *request) error {
@@ -51,6 +89,7 @@ func (q *queue) push(r *request) error {
 		return pgerr.New(pgerr.TooManyConnections, "too many writes at once: %d are waiting already", q.limit).
 			WithHint("Try again later.")
 	}
+	q.shares.ask(r.Client)
 	q.waiting = append(q.waiting, r)
 	select {
 	case q.wake <- struct{}{}:
@@ -88,40 +127,66 @@ func (q *queue) remove(r *request) bool {
 	return false
 }
 
-// take moves what waits into group, up to the limits; one that must be alone is taken alone.
-func (q *queue) take(group []*request, requests, bytes int) []*request {
+// take moves those whose turn it is into group, up to the limits; one that must
+// be alone is taken alone. Where everybody rests it tells until when.
+func (q *queue) take(group []*request, now time.Time, requests, bytes int) (_ []*request, rest time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := 0
-	for n < len(q.waiting) && n < requests {
-		r := q.waiting[n]
+	q.order(now)
+	stay, full := q.waiting[:0], false
+	for i, r := range q.waiting {
+		if !full && !(i == 0 && q.byAge) && q.refused == nil && q.shares.resting(r.Client, now) {
+			if stay = append(stay, r); rest.IsZero() || r.Client.rests.Before(rest) {
+				rest = r.Client.rests
+			}
+			continue
+		}
 		bytes -= r.Bytes
-		if n > 0 && (bytes < 0 || r.alone()) {
-			break
+		if full = full || len(group) > 0 && (len(group) == requests || bytes < 0 || r.alone() || group[0].alone()); full {
+			stay = append(stay, r)
+			continue
 		}
-		n++
-		if r.alone() {
-			break
-		}
+		group = append(group, r)
 	}
-	group = append(group, q.waiting[:n]...)
-	left := copy(q.waiting, q.waiting[n:])
-	clear(q.waiting[left:])
-	q.waiting = q.waiting[:left]
-	return group
+	clear(q.waiting[len(stay):])
+	q.waiting = stay
+	if len(group) > 0 && !q.byAge {
+		q.shares.begin(group[0].Client)
+	}
+	return group, rest
 }
 
-// expire sends away who has waited too long. The oldest are in front.
+// order puts those who have used the writer least in front, and before them, at
+// every other turn, who has waited too long.
+func (q *queue) order(now time.Time) {
+	slices.SortStableFunc(q.waiting, func(a, b *request) int { return cmp.Compare(q.shares.after(a.Client), q.shares.after(b.Client)) })
+	if q.byAge = !q.byAge && len(q.waiting) > 0; !q.byAge {
+		return
+	}
+	oldest := 0
+	for i, r := range q.waiting {
+		if r.queued.Before(q.waiting[oldest].queued) {
+			oldest = i
+		}
+	}
+	r := q.waiting[oldest]
+	if q.byAge = now.Sub(r.queued) >= q.wait/2; q.byAge {
+		q.waiting = slices.Insert(slices.Delete(q.waiting, oldest, oldest+1), 0, r)
+	}
+}
+
+// expire sends away who has waited too long.
 func (q *queue) expire(now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := 0
-	for n < len(q.waiting) && now.Sub(q.waiting[n].queued) >= q.wait {
-		q.waiting[n].done <- pgerr.New(pgerr.LockNotAvailable, "the write transaction was not free within %s", q.wait).
-			WithHint("Another transaction holds it; keep transactions short.")
-		n++
-	}
-	q.waiting = q.waiting[n:]
+	q.waiting = slices.DeleteFunc(q.waiting, func(r *request) bool {
+		late := now.Sub(r.queued) >= q.wait
+		if late {
+			r.done <- pgerr.New(pgerr.LockNotAvailable, "the write transaction was not free within %s", q.wait).
+				WithHint("Another transaction holds it; keep transactions short.")
+		}
+		return late
+	})
 }
 
 // refuse takes nothing any more; what waits is still served.

@@ -56,10 +56,11 @@ func (w *writer) start(catalogue *Catalogue) error {
 // run serves those who wait. At its end it keeps the turn.
 func (w *writer) run() {
 	defer w.ended()
+	var rest time.Time // until then those who wait let others go before them
 	for more := true; more; {
-		more = w.awaitWork()
+		more = w.awaitWork(rest)
 		w.turn.Lock()
-		w.work()
+		rest = w.work()
 		if more {
 			w.turn.Unlock()
 		}
@@ -68,21 +69,27 @@ func (w *writer) run() {
 }
 
 // awaitWork returns false when there will be none.
-func (w *writer) awaitWork() bool {
+func (w *writer) awaitWork(rest time.Time) bool {
+	var rested <-chan time.Time
+	if !rest.IsZero() {
+		timer := time.NewTimer(time.Until(rest))
+		defer timer.Stop()
+		rested = timer.C
+	}
 	select {
 	case <-w.queue.wake:
+	case <-rested:
 	case <-w.quit:
 		return false
 	}
 	return true
 }
 
-// work goes on until nobody waits.
-func (w *writer) work() {
+// work goes on until nobody waits but those who rest until a certain time.
+func (w *writer) work() (rest time.Time) {
 	for {
-		w.group = w.queue.take(w.group[:0], w.o.GroupRequests, w.o.GroupBytes)
-		if len(w.group) == 0 {
-			return
+		if w.group, rest = w.queue.take(w.group[:0], time.Now(), w.o.GroupRequests, w.o.GroupBytes); len(w.group) == 0 {
+			return rest
 		}
 		w.crowded = len(w.group) > 1
 		if l := w.group[0].lease; l != nil {
@@ -107,14 +114,14 @@ func (w *writer) do(ctx context.Context, r *request) error {
 }
 
 // lead serves a request in its client's own goroutine, if the writer is free
-// and nobody waits: to hand it over and to be woken for the answer would cost a
+// and nobody goes before it: to hand it over and to be woken for the answer would cost a
 // lone client more than most of its work. Whoever comes meanwhile is for run,
 // and so is everybody while clients come in groups.
 func (w *writer) lead(r *request) bool {
-	if !w.queue.idle() || !w.turn.TryLock() {
+	if !w.turn.TryLock() {
 		return false
 	}
-	if w.crowded { // others are about to come, and can share the sync
+	if w.crowded || !w.queue.pass(r) { // crowded: others are about to come, and can share the sync
 		w.turn.Unlock()
 		return false
 	}
@@ -182,11 +189,16 @@ func (w *writer) attempt(group []*request) (failed int, err error) {
 	}
 	for i, r := range group {
 		w.watchdog.work(&w.limits.request)
-		if err := w.tx.run(r.Run, r.Schema); err != nil {
+		began := time.Now()
+		err := w.tx.run(r.Run, r.Schema)
+		r.took = time.Since(began)
+		if err != nil {
+			w.queue.charge(group[:i+1])
 			w.undo()
 			return i, err
 		}
 	}
+	w.queue.charge(group)
 	return 0, w.commit()
 }
 

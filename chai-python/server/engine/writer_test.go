@@ -34,7 +34,7 @@ func sessions(t testing.TB, o Options) *Engine {
 // together lets all writes wait behind a lease, so that they meet in one group.
 func together(t *testing.T, e *Engine, runs ...func(Writer) error) []error {
 	t.Helper()
-	lease, err := e.Lease(background)
+	lease, err := e.Lease(background, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,15 +237,15 @@ func TestTakeGroups(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []int{2, 1, 1, 1, 1, 1, 1, 0} {
-		if got := len(q.take(nil, 64, 100)); got != want {
-			t.Fatalf("group %d has %d members, want %d", i, got, want)
+		if got, _ := q.take(nil, time.Now(), 64, 100); len(got) != want {
+			t.Fatalf("group %d has %d members, want %d", i, len(got), want)
 		}
 	}
 }
 
 func TestRequestsDoNotWaitForEver(t *testing.T) {
 	e := sessions(t, Options{QueueWait: 50 * time.Millisecond, LeaseIdle: time.Hour, LeaseLimit: time.Hour})
-	lease, err := e.Lease(background)
+	lease, err := e.Lease(background, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func TestRequestsDoNotWaitForEver(t *testing.T) {
 		}})
 	})
 	wantCode(t, err, pgerr.LockNotAvailable)
-	within(t, "a lease behind a lease", func() { _, err = e.Lease(background) })
+	within(t, "a lease behind a lease", func() { _, err = e.Lease(background, nil) })
 	wantCode(t, err, pgerr.LockNotAvailable)
 }
 
@@ -273,7 +273,7 @@ func TestFullQueueRefuses(t *testing.T) {
 
 func TestCanceledRequestLeavesTheQueue(t *testing.T) {
 	e := sessions(t, Options{})
-	lease, err := e.Lease(background)
+	lease, err := e.Lease(background, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

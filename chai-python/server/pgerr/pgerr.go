@@ -36,6 +36,7 @@ const (
 	InvalidAuthorization            = "28000"
 	InvalidCursorName               = "34000"
 	InvalidCatalogName              = "3D000"
+	SerializationFailure            = "40001"
 	InsufficientPrivilege           = "42501"
 	SyntaxError                     = "42601"
 	UndefinedColumn                 = "42703"

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"chaisqld/engine"
 	"chaisqld/gate"
 	"chaisqld/pgerr"
 
@@ -33,6 +34,7 @@ type conn struct {
 	access  *Access           // by which TLS was begun; nil without TLS
 	backend *pgproto3.Backend // reads messages; replies are gathered in out
 	id      uint32
+	client  engine.Client // whom the engine counts the writer's time for
 	cancel  *canceler
 	log     *slog.Logger
 

@@ -36,7 +36,7 @@ func (c *conn) execute(ctx context.Context, steps []step, final bool) (done int,
 			return done, err
 		}
 		done, err = c.running.write(ctx, c, steps, engine.WriteRequest{
-			Bytes: bytesOf(steps), Schema: access == gate.Schema, Frees: frees(steps)})
+			Client: &c.client, Bytes: bytesOf(steps), Schema: access == gate.Schema, Frees: frees(steps)})
 		if err != nil && done == len(steps) {
 			done = 0
 		}

@@ -144,7 +144,7 @@ func TestShutdownCancelsWhatDoesNotEnd(t *testing.T) {
 	s := startServer(t, Options{})
 	waiting := s.connect(t)
 	waiting.run("CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER)")
-	held, err := s.engine.Lease(t.Context()) // nobody who can be disconnected
+	held, err := s.engine.Lease(t.Context(), nil) // nobody who can be disconnected
 	if err != nil {
 		t.Fatal(err)
 	}

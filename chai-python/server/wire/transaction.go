@@ -94,7 +94,7 @@ func (c *conn) setTransaction(o gate.SetOption) error {
 func (c *conn) onLease(ctx context.Context, frees bool, fn func(engine.Writer) error) error {
 	if c.tx.lease == nil {
 		wait := c.waitForWriter(ctx)
-		lease, err := c.server.engine.Lease(wait.ctx)
+		lease, err := c.server.engine.Lease(wait.ctx, &c.client)
 		if err = wait.end(err); err != nil {
 			return err
 		}

@@ -15,13 +15,18 @@ type limitFlags struct {
 	MaxUnauthenticated  int           `placeholder:"N" help:"Of those, clients on TCP that have not logged in yet (53300). Default: 20, or half of --max-connections if that is less."`
 	MaxMessageBytes     int           `default:"8388608" help:"Bytes of one protocol message (54000, and the connection ends). Default: ${default}, 8 MiB."`
 	MaxStatements       int           `default:"1000" help:"Prepared statements of one connection (53400). Default: ${default}."`
+	MaxPortals          int           `default:"100" help:"Open portals of one connection (53400). Default: ${default}."`
 	MaxTransactionBytes int           `default:"4194304" help:"Bytes of keys and values that one transaction writes, at most 4194304 (54000). Default: ${default}, 4 MiB."`
 	MaxReadTransactions int           `default:"100" help:"READ ONLY transactions open at once, each of which keeps old files on the disk (53400). Default: ${default}."`
 	StatementTimeout    time.Duration `default:"30s" placeholder:"DURATION" help:"Longest time for the statements of one round trip; clients can SET statement_timeout to less (57014). Default: ${default}."`
 	WriterWait          time.Duration `default:"5s" placeholder:"DURATION" help:"Longest wait for the writer while another transaction holds it (55P03). Default: ${default}."`
+	TransactionTurn     time.Duration `default:"1s" placeholder:"DURATION" help:"Longest time that a transaction holds the writer while others wait for it; then it is rolled back, and may be tried again (40001). Default: ${default}. It is to be well below --writer-wait."`
+	TransactionTime     time.Duration `default:"30s" placeholder:"DURATION" help:"Longest time that a transaction holds the writer, even if nobody waits (25P04). Default: ${default}."`
 	IdleInTransaction   time.Duration `default:"5s" placeholder:"DURATION" help:"Longest pause in a transaction that has written and so holds the writer (25P03, and the connection ends). Default: ${default}. A transaction that has not written holds nothing and may wait, unless it is READ ONLY."`
 	IdleReadTransaction time.Duration `default:"30s" placeholder:"DURATION" help:"Longest pause in a READ ONLY transaction, which keeps old files on the disk (25P03). Default: ${default}."`
+	ReadTransactionTime time.Duration `default:"10m" placeholder:"DURATION" help:"Longest life of a READ ONLY transaction (25P04). Default: ${default}."`
 	LoginTimeout        time.Duration `default:"10s" placeholder:"DURATION" help:"From connecting to the first statement: TLS, password, start packet; then the client is disconnected. Default: ${default}."`
+	SendTimeout         time.Duration `default:"30s" placeholder:"DURATION" help:"For a client to take what it has asked for, or up to a quarter more; then it is disconnected. Default: ${default}."`
 }
 
 const (
@@ -35,7 +40,7 @@ func (f *limitFlags) validate() error {
 		flag         string
 		value, least int
 	}{{"max-connections", f.MaxConnections, 1}, {"max-unauthenticated", f.MaxUnauthenticated, 0}, {"max-message-bytes", f.MaxMessageBytes, leastMessageBytes},
-		{"max-statements", f.MaxStatements, 1}, {"max-transaction-bytes", f.MaxTransactionBytes, 1},
+		{"max-statements", f.MaxStatements, 1}, {"max-portals", f.MaxPortals, 1}, {"max-transaction-bytes", f.MaxTransactionBytes, 1},
 		{"max-read-transactions", f.MaxReadTransactions, 1}} {
 		if n.value < n.least {
 			return fmt.Errorf("--%s is %d, must be at least %d", n.flag, n.value, n.least)
@@ -47,8 +52,9 @@ func (f *limitFlags) validate() error {
 	for _, d := range []struct {
 		flag  string
 		value time.Duration
-	}{{"statement-timeout", f.StatementTimeout}, {"writer-wait", f.WriterWait}, {"idle-in-transaction", f.IdleInTransaction},
-		{"idle-read-transaction", f.IdleReadTransaction}, {"login-timeout", f.LoginTimeout}} {
+	}{{"statement-timeout", f.StatementTimeout}, {"writer-wait", f.WriterWait}, {"transaction-turn", f.TransactionTurn},
+		{"transaction-time", f.TransactionTime}, {"idle-in-transaction", f.IdleInTransaction}, {"idle-read-transaction", f.IdleReadTransaction},
+		{"read-transaction-time", f.ReadTransactionTime}, {"login-timeout", f.LoginTimeout}, {"send-timeout", f.SendTimeout}} {
 		if d.value <= 0 {
 			return fmt.Errorf("--%s is %s, must be more than 0", d.flag, d.value)
 		}
@@ -59,7 +65,8 @@ func (f *limitFlags) validate() error {
 // limitEngine sets those limits that the engine keeps.
 func (f *limitFlags) limitEngine(o engine.Options) engine.Options {
 	o.QueueWait, o.TransactionBytes = f.WriterWait, f.MaxTransactionBytes
-	o.LeaseIdle, o.SnapshotIdle = f.IdleInTransaction, f.IdleReadTransaction
+	o.TransactionTurn, o.LeaseLimit, o.LeaseIdle = f.TransactionTurn, f.TransactionTime, f.IdleInTransaction
+	o.SnapshotLimit, o.SnapshotIdle = f.ReadTransactionTime, f.IdleReadTransaction
 	o.MaxReads, o.MaxSnapshots = f.MaxConnections+ownReads, f.MaxReadTransactions
 	return o
 }
@@ -67,7 +74,8 @@ func (f *limitFlags) limitEngine(o engine.Options) engine.Options {
 // limitWire sets those limits that connections keep.
 func (f *limitFlags) limitWire(o wire.Options) wire.Options {
 	o.MaxConnections, o.MaxStrangers = f.MaxConnections, f.MaxUnauthenticated
-	o.MaxMessageBytes, o.MaxStatements = f.MaxMessageBytes, f.MaxStatements
-	o.StatementTime, o.LeaseIdle, o.StartupTimeout = f.StatementTimeout, f.IdleInTransaction, f.LoginTimeout
+	o.MaxMessageBytes, o.MaxStatements, o.MaxPortals = f.MaxMessageBytes, f.MaxStatements, f.MaxPortals
+	o.StatementTime, o.LeaseIdle = f.StatementTimeout, f.IdleInTransaction
+	o.StartupTimeout, o.WriteTimeout = f.LoginTimeout, f.SendTimeout
 	return o
 }

@@ -11,8 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"chaisqld/engine"
+	"chaisqld/wire"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // limitedServer takes its limits from the environment, as a unit file gives them.
@@ -84,6 +88,79 @@ func TestLimitOfTransactions(t *testing.T) {
 	execute(t, c, "ROLLBACK")
 	wantState(t, try(t, c, "INSERT INTO t VALUES ('b', $1)", make([]byte, 12000)), "54000")
 	execute(t, c, "INSERT INTO t VALUES ('b', $1)", make([]byte, 6000))
+}
+
+// Every flag's value arrives in the options of the engine or of the connections.
+func TestLimitsReachTheirOptions(t *testing.T) {
+	var f limitFlags
+	flags := reflect.ValueOf(&f).Elem()
+	for i := range flags.NumField() {
+		flags.Field(i).SetInt(int64(1_000_003 + i))
+	}
+	arrived := map[int64]bool{int64(f.MaxConnections + ownReads): true}
+	for _, o := range []reflect.Value{reflect.ValueOf(f.limitEngine(engine.Options{})), reflect.ValueOf(f.limitWire(wire.Options{}))} {
+		for i := range o.NumField() {
+			if o.Field(i).CanInt() {
+				arrived[o.Field(i).Int()] = true
+			}
+		}
+	}
+	for i := range flags.NumField() {
+		if !arrived[flags.Field(i).Int()] {
+			t.Errorf("nobody keeps --%s", flagName(flags.Type().Field(i).Name))
+		}
+	}
+}
+
+func TestLimitOfPortals(t *testing.T) {
+	c := connect(t, limitedServer(t, "MAX_PORTALS=1"))
+	if _, err := c.Prepare(t.Context(), "s", "SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
+	p := c.PgConn().Frontend()
+	for _, name := range []string{"a", "b"} {
+		p.SendBind(&pgproto3.Bind{DestinationPortal: name, PreparedStatement: "s"})
+	}
+	p.SendSync(&pgproto3.Sync{})
+	if err := p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		m, err := p.Receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := m.(*pgproto3.ErrorResponse); ok {
+			wantState(t, pgconn.ErrorResponseToPgError(e), "53400")
+			return
+		}
+	}
+}
+
+// failure repeats a statement until it fails.
+func failure(t *testing.T, c *pgx.Conn, sql string) (err error) {
+	t.Helper()
+	waitUntil(t, sql+" fails", func() bool { err = try(t, c, sql); return err != nil })
+	return err
+}
+
+func TestLimitsOfTransactionTime(t *testing.T) {
+	dir := limitedServer(t, "TRANSACTION_TIME=200ms", "READ_TRANSACTION_TIME=200ms", "TRANSACTION_TURN=1h")
+	for begin, work := range map[string]string{"BEGIN": "DELETE FROM t", "BEGIN READ ONLY": "SELECT id FROM t"} {
+		c := connect(t, dir)
+		execute(t, c, begin)
+		wantState(t, failure(t, c, work), "25P04")
+	}
+}
+
+// A transaction gives way to others, who do not fail because of it.
+func TestLimitOfTransactionTurn(t *testing.T) {
+	dir := limitedServer(t, "TRANSACTION_TURN=200ms")
+	holder, c := connect(t, dir), connect(t, dir)
+	execute(t, holder, "BEGIN")
+	execute(t, holder, "INSERT INTO t VALUES ('a', '')")
+	execute(t, c, "INSERT INTO t VALUES ('a', '')")
+	wantState(t, try(t, holder, "INSERT INTO t VALUES ('b', '')"), "40001")
 }
 
 func TestLimitOfReadTransactions(t *testing.T) {

@@ -128,7 +128,7 @@ func TestWatchdogStarvesWhenTheWriterHangs(t *testing.T) {
 	if err := answers(t.Context(), db, patience); err != nil {
 		t.Errorf("an engine that is well: %v", err)
 	}
-	lease, err := db.Lease(t.Context())
+	lease, err := db.Lease(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
