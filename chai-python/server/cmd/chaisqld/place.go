@@ -20,6 +20,7 @@ import (
 const (
 	socketName  = ".s.PGSQL.5432"
 	runtimeName = "chaisqld.json"
+	lockName    = "chaisqld.lock" // held while a server takes the socket's name; it stays
 )
 
 var (
@@ -30,8 +31,8 @@ var (
 type place struct {
 	socketDir  string // absolute
 	runtimeDir string // of chaisqld.json
-	passed     bool   // the socket is the service manager's
 	mode       os.FileMode
+	made       fs.FileInfo // the socket, once it is there
 }
 
 func (f *serveFlags) inMemory() bool { return f.Dir == engine.Memory }
@@ -60,7 +61,7 @@ func newPlace(f *serveFlags, passed *passedSockets) (*place, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w %s: %w", errSocketDir, dir, err)
 	}
-	p := &place{socketDir: socketDir, runtimeDir: f.Dir, passed: passed.local != nil, mode: f.socketMode()}
+	p := &place{socketDir: socketDir, runtimeDir: f.Dir, mode: f.socketMode()}
 	if f.inMemory() {
 		p.runtimeDir = socketDir
 	}
@@ -73,30 +74,62 @@ func newPlace(f *serveFlags, passed *passedSockets) (*place, error) {
 func (p *place) socket() string  { return filepath.Join(p.socketDir, socketName) }
 func (p *place) runtime() string { return filepath.Join(p.runtimeDir, runtimeName) }
 
-// listen takes the socket's name. A socket that nobody answers is left over
-// from a server that was killed; one that answers belongs to a server of
-// another directory.
+// listen takes the socket's name. One server at a time looks whether it is
+// free, takes away what a killed one left, and makes its own socket.
 func (p *place) listen() (*net.UnixListener, error) {
 	if err := os.Mkdir(p.socketDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("%w: %w", errSocketDir, err)
 	}
-	if c, err := net.Dial("unix", p.socket()); err == nil {
-		c.Close()
-		return nil, fmt.Errorf("%w %s: give another --socket-dir", errSocketBusy, p.socket())
+	lock, err := lockFile(filepath.Join(p.socketDir, lockName))
+	if err != nil {
+		return nil, fmt.Errorf("%w %s: %w", errSocketDir, p.socketDir, err)
 	}
-	if err := os.Remove(p.socket()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %w", errSocketDir, err)
+	defer lock.Close()
+	if err := p.freeSocket(); err != nil {
+		return nil, err
 	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: p.socket(), Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("%w %s: %w", errSocketDir, p.socketDir, err)
 	}
 	l.SetUnlinkOnClose(false) // by then the name may be a successor's
-	if err := os.Chmod(p.socket(), p.mode); err != nil {
+	err = os.Chmod(p.socket(), p.mode)
+	if err == nil {
+		p.made, err = os.Lstat(p.socket())
+	}
+	if err != nil {
 		l.Close()
 		return nil, fmt.Errorf("%w: %w", errSocketDir, err)
 	}
 	return l, nil
+}
+
+// freeSocket removes a socket to which nobody listens any more. Whatever else
+// a connection comes to, such as a full queue, is somebody's.
+func (p *place) freeSocket() error {
+	info, err := os.Lstat(p.socket())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: %w", errSocketDir, err)
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("%w %s: %s is there and is no socket; nothing was changed: give another --socket-dir", errSocketDir, p.socketDir, socketName)
+	}
+	c, err := net.Dial("unix", p.socket())
+	switch {
+	case err == nil:
+		c.Close()
+		return fmt.Errorf("%w %s: give another --socket-dir", errSocketBusy, p.socket())
+	case errors.Is(err, fs.ErrNotExist): // its server has left meanwhile
+		return nil
+	case !errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w %s: it does not answer: %w: stop it, or give another --socket-dir", errSocketBusy, p.socket(), err)
+	}
+	if err := os.Remove(p.socket()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", errSocketDir, err)
+	}
+	return nil
 }
 
 // announce writes chaisqld.json in one step, so that nobody reads half of it.
@@ -125,7 +158,7 @@ func (p *place) remove() {
 	if p.socketDir == "" {
 		return
 	}
-	if !p.passed {
+	if info, err := os.Lstat(p.socket()); err == nil && p.made != nil && os.SameFile(info, p.made) {
 		os.Remove(p.socket())
 	}
 	os.Remove(p.runtime())

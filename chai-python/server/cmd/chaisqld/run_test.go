@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -140,29 +139,6 @@ func TestDirectoryHeldByAnother(t *testing.T) {
 		t.Errorf("%d %q", code, out)
 	}
 	execute(t, connect(t, dir), "SELECT 1") // and its socket is untouched
-}
-
-func TestSocketOfAnotherServer(t *testing.T) {
-	dir := shortDir(t)
-	start(t, dir, "--dir", filepath.Join(dir, "one"), "--socket-dir", dir)
-	code, out := command(t, "--dir", filepath.Join(dir, "two"), "--socket-dir", dir)
-	if code != exitBusy || !strings.Contains(out, "--socket-dir") {
-		t.Errorf("%d %q", code, out)
-	}
-	execute(t, connect(t, dir), "SELECT 1")
-}
-
-// A socket that a killed server left is no obstacle.
-func TestStaleSocket(t *testing.T) {
-	dir := shortDir(t)
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, socketName), Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.SetUnlinkOnClose(false)
-	l.Close()
-	start(t, dir, "--dir", filepath.Join(dir, "db"), "--socket-dir", dir)
-	execute(t, connect(t, dir), "SELECT 1")
 }
 
 func TestDirectoriesThatCannotBeUsed(t *testing.T) {
