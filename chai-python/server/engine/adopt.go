@@ -208,18 +208,18 @@ func (a *adoption) copy() (err error) {
 
 // copyDatabase copies the data of a database that nobody has open.
 func copyDatabase(ctx context.Context, from, final string, progress Progress) error {
-	n, err := conceive(ctx, final)
+	s, err := beginStaging(ctx, final)
 	if err != nil {
 		return err
 	}
 	l, err := listFiles(from)
 	if err == nil {
-		err = (&copier{ctx: ctx, step: "copy", progress: progress, link: true}).copyAll(l, from, n.path)
+		err = (&copier{ctx: ctx, step: "copy", progress: progress, link: true}).copyAll(l, from, s.path)
 	}
 	if err != nil {
-		return errors.Join(copyError(final, err), n.abandon())
+		return errors.Join(copyError(final, err), s.discard())
 	}
-	return n.deliver()
+	return s.publish()
 }
 
 // copyError gives an I/O error of a copy its place in the exit codes.

@@ -31,16 +31,16 @@ func (e *Engine) Backup(ctx context.Context, dest string, progress Progress) (re
 	if err != nil {
 		return nil, err
 	}
-	n, err := conceive(ctx, dest)
+	s, err := beginStaging(ctx, dest)
 	if err != nil {
 		return nil, backupError(dest, err)
 	}
-	list, err := e.checkpoint(ctx, n.path, progress)
+	list, err := e.checkpoint(ctx, s.path, progress)
 	if err == nil {
-		err = n.deliver()
+		err = s.publish()
 	}
 	if err != nil {
-		return nil, errors.Join(backupError(dest, err), n.abandon())
+		return nil, errors.Join(backupError(dest, err), s.discard())
 	}
 	return &BackupReport{Path: dest, Files: len(list.Files), Bytes: list.bytes()}, nil
 }

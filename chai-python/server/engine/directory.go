@@ -110,17 +110,24 @@ func lockDirectory(ctx context.Context, path string, wait time.Duration) (*os.Fi
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w; check its owner and permissions", ErrCannotOpen, err)
 	}
-	err = retryLocked(ctx, wait, func() error {
+	if err := flock(ctx, f, wait); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// flock locks an open directory.
+func flock(ctx context.Context, f *os.File, wait time.Duration) error {
+	err := retryLocked(ctx, wait, func() error {
 		return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	})
-	if err == nil {
-		return f, nil
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EAGAIN):
+		return lockedError(f.Name(), wait)
 	}
-	f.Close()
-	if errors.Is(err, syscall.EAGAIN) {
-		return nil, lockedError(path, wait)
-	}
-	return nil, fmt.Errorf("%w %s: lock: %w", ErrCannotOpen, path, err)
+	return fmt.Errorf("%w %s: lock: %w", ErrCannotOpen, f.Name(), err)
 }
 
 func lockedError(path string, wait time.Duration) error {

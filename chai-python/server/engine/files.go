@@ -231,15 +231,15 @@ func sameFiles(dir string, want, found *fileList) error {
 	return nil
 }
 
-// newborn is a directory in the making, beside the place where it is to appear.
-type newborn struct {
+// staging is a directory in the making, beside the place where it is to appear.
+type staging struct {
 	path, final string
 	lock        *os.File
 }
 
-// conceive makes the directory that will become final, which must not exist or
-// be empty. What an attempt that was killed left behind is cleared away.
-func conceive(ctx context.Context, final string) (*newborn, error) {
+// beginStaging makes the directory that will become final, which must not exist
+// or be empty. What an attempt that was killed left behind is cleared away.
+func beginStaging(ctx context.Context, final string) (*staging, error) {
 	entries, err := os.ReadDir(final)
 	switch {
 	case err == nil && len(entries) > 0:
@@ -247,25 +247,44 @@ func conceive(ctx context.Context, final string) (*newborn, error) {
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return nil, fmt.Errorf("%w: %w; name a new directory", ErrCannotOpen, err)
 	}
-	path := filepath.Join(filepath.Dir(final), "."+filepath.Base(final)+".chaisqld-partial")
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	s := &staging{path: filepath.Join(filepath.Dir(final), "."+filepath.Base(final)+".chaisqld-partial"), final: final}
+	if err := os.Mkdir(s.path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("%w: %w; its parent directory must exist and be writable", ErrCannotOpen, err)
 	}
-	lock, err := lockDirectory(ctx, path, 0)
-	if err != nil {
+	if s.lock, err = openOwn(s.path); err != nil {
 		return nil, err
 	}
-	n := &newborn{path: path, final: final, lock: lock}
-	if err := n.clear(); err != nil {
-		return nil, errors.Join(err, lock.Close())
+	if err := errors.Join(flock(ctx, s.lock, 0), s.clear()); err != nil {
+		return nil, errors.Join(err, s.lock.Close())
 	}
-	return n, nil
+	return s, nil
 }
 
-func (n *newborn) clear() error {
-	entries, err := os.ReadDir(n.path)
+// openOwn opens a directory that nobody else can have put there: its name can
+// be guessed, and all that it holds is going to be removed.
+func openOwn(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	switch {
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
+		return nil, fmt.Errorf("%w: %s is in the way, which is no directory; nothing was changed; remove it", ErrExists, path)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w; remove it", ErrCannotOpen, err)
+	}
+	info, err := f.Stat()
+	if err == nil && (info.Sys().(*syscall.Stat_t).Uid != uint32(os.Geteuid()) || info.Mode().Perm()&0o077 != 0) {
+		err = fmt.Errorf("%w: %s is in the way, which is not a directory of mode 0700 that belongs to user id %d; nothing was changed; remove it",
+			ErrExists, path, os.Geteuid())
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func (s *staging) clear() error {
+	entries, err := os.ReadDir(s.path)
 	for _, e := range entries {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(n.path, e.Name())))
+		err = errors.Join(err, os.RemoveAll(filepath.Join(s.path, e.Name())))
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCannotOpen, err)
@@ -273,19 +292,19 @@ func (n *newborn) clear() error {
 	return nil
 }
 
-// deliver gives the directory its name. os.Rename would refuse an empty
+// publish gives the directory its name. os.Rename would refuse an empty
 // directory in that place.
-func (n *newborn) deliver() error {
-	if err := syncDirectory(n.path); err != nil {
+func (s *staging) publish() error {
+	if err := syncDirectory(s.path); err != nil {
 		return err
 	}
-	if err := syscall.Rename(n.path, n.final); err != nil {
-		return fmt.Errorf("%w: rename to %s: %w", ErrCannotOpen, n.final, err)
+	if err := syscall.Rename(s.path, s.final); err != nil {
+		return fmt.Errorf("%w: rename to %s: %w", ErrCannotOpen, s.final, err)
 	}
-	return errors.Join(n.lock.Close(), syncDirectory(filepath.Dir(n.final)))
+	return errors.Join(s.lock.Close(), syncDirectory(filepath.Dir(s.final)))
 }
 
-// abandon removes what is not going to be delivered.
-func (n *newborn) abandon() error {
-	return errors.Join(os.RemoveAll(n.path), n.lock.Close())
+// discard removes what is not going to be published.
+func (s *staging) discard() error {
+	return errors.Join(os.RemoveAll(s.path), s.lock.Close())
 }

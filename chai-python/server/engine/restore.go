@@ -33,22 +33,22 @@ func Restore(ctx context.Context, from string, o Options, progress Progress) (re
 	if err != nil {
 		return nil, err
 	}
-	n, err := conceive(ctx, dir)
+	s, err := beginStaging(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	r := &restore{ctx: ctx, o: &o, from: d, to: n, progress: progress}
+	r := &restore{ctx: ctx, o: &o, from: d, to: s, progress: progress}
 	if err := r.run(); err != nil {
-		return nil, errors.Join(copyError(dir, err), n.abandon())
+		return nil, errors.Join(copyError(dir, err), s.discard())
 	}
-	return r.report, n.deliver()
+	return r.report, s.publish()
 }
 
 type restore struct {
 	ctx      context.Context
 	o        *Options
 	from     *directory
-	to       *newborn
+	to       *staging
 	progress Progress
 	report   *RepairReport
 }
