@@ -13,6 +13,8 @@ import (
 // Sockets that a service manager holds and passes on (LISTEN_FDS). They stay
 // when the server goes, and who connects meanwhile waits for the next one.
 
+const longestQueue = 1<<16 - 1 // the kernel takes its own limit instead
+
 type passedSockets struct {
 	local  *net.UnixListener // nil: none
 	remote []*net.TCPListener
@@ -59,6 +61,9 @@ func (p *passedSockets) take(file *os.File) error {
 		case filepath.Base(path) != socketName:
 			err = fmt.Errorf("its name is %q: clients look for DIRECTORY/%s", path, socketName)
 		default:
+			err = listenAgain(file)
+		}
+		if err == nil {
 			p.local = l
 			return nil
 		}
@@ -67,6 +72,16 @@ func (p *passedSockets) take(file *os.File) error {
 	}
 	l.Close()
 	return err
+}
+
+// listenAgain has the kernel tell clients who serves them: it names the process
+// that called listen, which was the service manager. The queue stays, and is as
+// long as the system allows.
+func listenAgain(file *os.File) error {
+	if err := unix.Listen(int(file.Fd()), longestQueue); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	return nil
 }
 
 // socketDir is the passed Unix socket's, "" when there is none.
