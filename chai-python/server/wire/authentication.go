@@ -33,14 +33,18 @@ func (c *conn) authenticate(user string) error {
 		return pgerr.New(pgerr.InvalidAuthorization, "no PostgreSQL user name specified in startup packet").AsFatal()
 	}
 	if local, ok := c.socket.(*net.UnixConn); ok {
-		return checkPeer(local, uint32(os.Geteuid()), c.server.options.AllowUIDs)
+		if err := checkPeer(local, uint32(os.Geteuid()), c.server.options.AllowUIDs); err != nil {
+			return err
+		}
+		c.server.comes(c, known)
+		return nil
 	}
 	c.backend.SetMaxBodyLen(maxSASLBytes)
 	if err := c.scram(user); err != nil {
 		return c.refuseLogin(user, err)
 	}
 	c.backend.SetMaxBodyLen(c.server.options.MaxMessageBytes)
-	c.server.loggedIn(c)
+	c.server.comes(c, known)
 	return c.backend.SetAuthType(pgproto3.AuthTypeOk)
 }
 
@@ -156,6 +160,7 @@ func (c *conn) refuseLogin(user string, err error) error {
 	if errors.Is(err, errOver) {
 		return err
 	}
+	c.server.comes(c, refused)
 	if _, known := c.access.credentials(user); known {
 		c.log.Warn("login failed", "user", user, "reason", err.Error())
 	} else { // the name may be a password typed into the wrong field

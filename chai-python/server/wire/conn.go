@@ -51,7 +51,7 @@ type conn struct {
 	statementBytes int           // what the prepared statements weigh
 	worked         time.Duration // the time that statements took since the last Sync or Flush
 
-	stranger bool      // counted among those who have not logged in; guarded by server.mu
+	progress progress  // of its login; guarded by server.mu
 	timed    bool      // a read deadline is set
 	writeBy  time.Time // the write deadline
 	running  running

@@ -184,25 +184,6 @@ func TestRemoteLargeValues(t *testing.T) {
 	}
 }
 
-// Who only knocks does not keep others from coming in.
-func TestStrangersAreLimited(t *testing.T) {
-	s := startRemote(t, Options{MaxStrangers: 2})
-	first, second := s.dialTCP(t), s.overTLS(t)
-	eventually(t, "both are there", func() bool { return s.Connections() == 2 })
-	third := s.overTLS(t)
-	third.send(startupMessage("user", testUser))
-	third.expect("FATAL 53300", "EOF")
-	s.connect(t) // on the Unix socket nobody is a stranger
-	first.nc.Close()
-	eventually(t, "it is gone", func() bool { return s.Connections() == 2 })
-	for range 4 { // those who have logged in do not count
-		if _, err := s.pgx(t, ""); err != nil {
-			t.Fatal(err)
-		}
-	}
-	second.nc.Close()
-}
-
 func TestRemoteShutdown(t *testing.T) {
 	s := startRemote(t, Options{})
 	c, err := s.pgx(t, "")

@@ -25,12 +25,12 @@ type Server struct {
 	lane    *gate.Lane
 	memory  *gate.Memory
 
-	mu        sync.Mutex
-	conns     map[uint32]*conn
-	strangers int // of those, on TCP and not logged in yet
-	lastID    uint32
-	idleTurn  int // tells the current idle period from earlier ones
-	draining  bool
+	mu       sync.Mutex
+	conns    map[uint32]*conn
+	entering entrance
+	lastID   uint32
+	idleTurn int // tells the current idle period from earlier ones
+	draining bool
 
 	backlogEnd time.Time // of accepting clients to refuse them, once draining
 
@@ -119,6 +119,9 @@ func (s *Server) admit(nc net.Conn) {
 	c := newConn(s, nc)
 	s.mu.Lock()
 	reason := s.refusal(c)
+	if reason != nil && s.makeRoom(c) {
+		reason = s.refusal(c)
+	}
 	if reason == nil {
 		s.register(c)
 	}
@@ -145,7 +148,7 @@ func (s *Server) refusal(c *conn) error {
 		return errShuttingDown
 	case len(s.conns) >= s.options.MaxConnections:
 		return tooManyConnections(s.options.MaxConnections)
-	case c.remote() && s.strangers >= s.options.MaxStrangers:
+	case c.remote() && s.entering.remote >= s.options.MaxStrangers:
 		return tooManyStrangers(s.options.MaxStrangers)
 	}
 	return nil
@@ -169,32 +172,22 @@ func (s *Server) register(c *conn) {
 	c.id = s.lastID
 	s.conns[c.id] = c
 	s.idleTurn++
-	if c.stranger = c.remote(); c.stranger {
-		s.strangers++
-	}
-}
-
-// loggedIn notes that a client has logged in.
-func (s *Server) loggedIn(c *conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.forgetStranger(c)
-}
-
-// forgetStranger makes room for the next one. s.mu is held.
-func (s *Server) forgetStranger(c *conn) {
-	if c.stranger {
-		c.stranger = false
-		s.strangers--
-	}
+	s.entering.add(c)
 }
 
 func (s *Server) unregister(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if c.progress != dropped {
+		s.forget(c)
+		s.armIdle()
+	}
+}
+
+// forget makes room for the next one. s.mu is held.
+func (s *Server) forget(c *conn) {
 	delete(s.conns, c.id)
-	s.forgetStranger(c)
-	s.armIdle()
+	s.entering.remove(c)
 }
 
 // armIdle starts the idle clock when nobody is connected. s.mu is held.

@@ -37,6 +37,7 @@ func (c *conn) startup() error {
 	if err != nil {
 		return err
 	}
+	c.server.comes(c, introduced)
 	if err := c.authenticate(parameters["user"]); err != nil {
 		return err
 	}

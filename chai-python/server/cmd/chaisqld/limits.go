@@ -11,8 +11,8 @@ import (
 // limitFlags bound what clients can take from each other. Each limit says which
 // SQLSTATE its victim sees.
 type limitFlags struct {
-	MaxConnections      int           `default:"200" help:"Clients served at once; further ones are refused (53300). Default: ${default}."`
-	MaxUnauthenticated  int           `placeholder:"N" help:"Of those, clients on TCP that have not logged in yet (53300). Default: 20, or half of --max-connections if that is less."`
+	MaxConnections      int           `default:"200" help:"Clients served at once; further ones are refused (53300), unless one that has not logged in can give way. Default: ${default}."`
+	MaxUnauthenticated  int           `placeholder:"N" help:"Of those, clients on TCP that have not logged in yet (53300); for a further one the oldest gives way that has said least, unless all have failed already. Default: 20, or half of --max-connections if that is less."`
 	MaxMessageBytes     int           `default:"8388608" help:"Bytes of one protocol message (54000, and the connection ends). Default: ${default}, 8 MiB."`
 	MaxStatements       int           `default:"1000" help:"Prepared statements of one connection (53400). Default: ${default}."`
 	MaxPortals          int           `default:"100" help:"Open portals of one connection (53400). Default: ${default}."`
