@@ -52,6 +52,7 @@ type disk struct {
 	log    *slog.Logger
 
 	start time.Time
+	looks atomic.Bool                 // somebody does, which may take long on a network
 	next  atomic.Int64                // nanoseconds after start at which the next look is due
 	low   atomic.Pointer[pgerr.Error] // refuses writes
 	full  atomic.Pointer[pgerr.Error] // refuses deletes as well
@@ -74,9 +75,10 @@ func (d *disk) check(frees bool) error {
 	if d.floor < 0 || d.path == Memory {
 		return nil
 	}
-	now, due := int64(time.Since(d.start)), d.next.Load()
-	if now >= due && d.next.CompareAndSwap(due, now+int64(diskPeriod)) {
+	if now := int64(time.Since(d.start)); now >= d.next.Load() && d.looks.CompareAndSwap(false, true) {
+		d.next.Store(now + int64(diskPeriod))
 		d.look()
+		d.looks.Store(false)
 	}
 	verdict := &d.low
 	if frees {

@@ -193,6 +193,10 @@ func (e *Engine) Write(ctx context.Context, w WriteRequest) error {
 	return err
 }
 
+// WriterBusy tells whether a transaction holds the writer or a request is at
+// work, for as long as the engine's own limits let them.
+func (e *Engine) WriterBusy() bool { return e.watchdog.busy() }
+
 // flush writes Pebble's memtable to a table, from which space can be freed.
 func (e *Engine) flush() (err error) {
 	c, err := connect(e.connector)

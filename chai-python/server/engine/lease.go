@@ -40,12 +40,14 @@ var (
 // serveLease lets the lease's owner have the transaction until it is over. The
 // owner's statements run in its own goroutine; commit and rollback here.
 func (w *writer) serveLease(r *request, l *Lease) {
+	defer w.watchdog.rest()
 	if err := w.begin(); err != nil {
 		r.done <- err
 		return
 	}
 	l.grant(time.Now())
 	w.watchdog.setLease(l)
+	w.watchdog.rest()
 	r.done <- nil
 	end := w.awaitEnd(l)
 	w.watchdog.setLease(nil)
@@ -57,7 +59,6 @@ func (w *writer) serveLease(r *request, l *Lease) {
 		return
 	}
 	end.done <- w.commit()
-	w.watchdog.rest()
 }
 
 // awaitEnd ends the lease itself when the engine closes.

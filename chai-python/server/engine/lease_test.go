@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"strings"
 	"testing"
@@ -271,6 +272,89 @@ func TestWatchdogSeesAHungRequest(t *testing.T) {
 		}
 		return nil
 	}})
+}
+
+// hangingTx and hangingConn hang where Chai may: whatever the writer does is watched.
+type hangingTx struct {
+	driver.Tx
+	release <-chan struct{}
+}
+
+func (h *hangingTx) Rollback() error {
+	<-h.release
+	return h.Tx.Rollback()
+}
+
+type hangingConn struct {
+	chaiConn
+	release <-chan struct{}
+}
+
+func (h *hangingConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	<-h.release
+	return h.chaiConn.BeginTx(ctx, o)
+}
+
+func TestWatchdogSeesWhateverHangs(t *testing.T) {
+	own := errors.New("own")
+	write := func(e *Engine) { _ = e.Write(background, WriteRequest{Run: func(Writer) error { return own }}) }
+	transaction := func(e *Engine) {
+		if l, err := e.Lease(background, nil); err == nil {
+			_ = l.Rollback()
+		}
+	}
+	for _, test := range []struct {
+		what  string
+		limit func(l *workLimits) *limited
+		run   func(e *Engine)
+	}{
+		{"a rollback", func(l *workLimits) *limited { return &l.rollback }, write},
+		{"a rollback", func(l *workLimits) *limited { return &l.rollback }, transaction},
+		{"the beginning of a transaction", func(l *workLimits) *limited { return &l.begin }, write},
+		{"the beginning of a transaction", func(l *workLimits) *limited { return &l.begin }, transaction},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			reasons, release, done := make(chan string, 1), make(chan struct{}), make(chan struct{})
+			e := sessions(t, Options{Fatal: func(reason string) { reasons <- reason }})
+			write(e) // from now on a transaction begins when it is needed
+			e.writer.turn.Lock()
+			test.limit(&e.writer.limits).limit = time.Millisecond
+			if c := e.writer.conn; strings.HasPrefix(test.what, "the beginning") {
+				c.chai = &hangingConn{c.chai, release}
+			} else if err := c.begin(false); err == nil {
+				c.tx = &hangingTx{c.tx, release}
+			}
+			e.writer.turn.Unlock()
+			go func() { defer close(done); test.run(e) }()
+			within(t, "the watchdog's look", func() {
+				if reason := <-reasons; !strings.HasPrefix(reason, test.what+" took") {
+					t.Errorf("the reason is %q", reason)
+				}
+			})
+			close(release)
+			within(t, "the end of what hung", func() { <-done })
+		})
+	}
+}
+
+// A look at a directory that hangs, as on a network, keeps nothing else from being looked after.
+func TestHungDirectoryDelaysNothing(t *testing.T) {
+	o := Options{QueueWait: time.Millisecond}
+	o.setDefaults()
+	q := newQueue(1, o.QueueWait)
+	d := newWatchdog(&o, q, newSnapshots())
+	looking, release := make(chan struct{}), make(chan struct{})
+	d.reclaim = func(time.Time) {}
+	d.gone = func() string { close(looking); <-release; return "" }
+	go d.run()
+	defer d.stop()
+	defer close(release)
+	<-looking
+	r := &request{queued: time.Now(), done: make(chan error, 1)}
+	if err := q.push(r); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "the end of a wait", func() { wantCode(t, <-r.done, pgerr.LockNotAvailable) })
 }
 
 func TestIdleLeaseIsNoHang(t *testing.T) {

@@ -22,15 +22,18 @@ type limited struct {
 
 // workLimits are made once, so that noting the work allocates nothing.
 type workLimits struct {
-	request, statement, schema, commit limited
+	begin, request, statement, schema, commit, rollback, undoIndex limited
 }
 
 func newWorkLimits(o *Options) workLimits {
 	return workLimits{
+		begin:     limited{"the beginning of a transaction", o.HangLimit},
 		request:   limited{"a write request", o.HangLimit},
 		statement: limited{"a statement of a transaction", o.HangLimit},
 		schema:    limited{"a schema change", o.SchemaLimit},
 		commit:    limited{"a commit", o.HangLimit},
+		rollback:  limited{"a rollback", o.HangLimit},
+		undoIndex: limited{"the rollback of a large index", o.SchemaLimit},
 	}
 }
 
@@ -48,6 +51,7 @@ type watchdog struct {
 	lease atomic.Pointer[Lease]
 	dead  atomic.Pointer[pgerr.Error]
 
+	looking  atomic.Bool // at the directory
 	sweeping atomic.Bool
 	quit     chan struct{}
 	done     chan struct{}
@@ -68,6 +72,9 @@ func (d *watchdog) rest() { d.since.Store(0) }
 
 func (d *watchdog) setLease(l *Lease) { d.lease.Store(l) }
 
+// busy tells whether the writer is held or at work, within limits that are watched.
+func (d *watchdog) busy() bool { return d.lease.Load() != nil || d.since.Load() != 0 }
+
 // period is short enough to keep every limit within a tenth.
 func (d *watchdog) period() time.Duration {
 	shortest := min(d.o.QueueWait, d.o.LeaseIdle, d.o.LeaseLimit, d.o.SnapshotIdle, d.o.SnapshotLimit, d.o.HangLimit)
@@ -84,18 +91,24 @@ func (d *watchdog) run() {
 			return
 		case now := <-tick.C:
 			d.lookAtWriter(now)
-			if d.sweeping.CompareAndSwap(false, true) {
-				go d.sweep(now)
-			}
+			apart(&d.sweeping, func() { d.sweep(now) })
+			apart(&d.looking, d.lookAtDirectory)
 		}
 	}
 }
 
-// sweep is apart from the look at the writer, because ending a transaction may
-// have to wait for the writer.
+// apart runs what may have to wait, so that nothing else has to, unless it runs already.
+func apart(runs *atomic.Bool, do func()) {
+	if runs.CompareAndSwap(false, true) {
+		go func() {
+			defer runs.Store(false)
+			do()
+		}()
+	}
+}
+
+// sweep ends what is over its time: ending a transaction may have to wait for the writer.
 func (d *watchdog) sweep(now time.Time) {
-	defer d.sweeping.Store(false)
-	d.lookAtDirectory()
 	d.reclaim(now)
 	d.queue.expire(now)
 	d.snapshots.expire(now, d.o.SnapshotIdle, d.o.SnapshotLimit)
@@ -115,13 +128,19 @@ func (d *watchdog) lookAtWriter(now time.Time) {
 }
 
 // lookAtDirectory: Pebble goes on writing to files that have been removed, and
-// nobody will ever find again what is acknowledged then.
+// nobody will ever find again what is acknowledged then. On a network the look
+// may take for ever.
 func (d *watchdog) lookAtDirectory() {
 	if d.gone == nil {
 		return
 	}
-	if why := d.gone(); why != "" {
-		_ = d.fail(why)
+	why := d.gone()
+	select {
+	case <-d.quit: // the database is closed: what happens to its directory is somebody else's business
+	default:
+		if why != "" {
+			_ = d.fail(why)
+		}
 	}
 }
 

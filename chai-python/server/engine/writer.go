@@ -41,6 +41,7 @@ type writer struct {
 
 // start publishes the first snapshot.
 func (w *writer) start(catalogue *Catalogue) error {
+	defer w.watchdog.rest()
 	w.tx = writeTx{w: w, committed: catalogue, version: catalogue.Version}
 	w.limits = newWorkLimits(w.o)
 	if err := w.begin(); err != nil {
@@ -207,14 +208,15 @@ func (w *writer) begin() (err error) {
 	if err := w.watchdog.failed(); err != nil {
 		return err
 	}
+	if w.conn != nil && w.conn.tx != nil {
+		return nil
+	}
+	w.watchdog.work(&w.limits.begin)
 	if w.conn == nil {
 		if w.conn, err = connect(w.connector); err != nil {
 			return w.watchdog.fail("cannot connect to the database: " + err.Error())
 		}
 		w.conn.rows.use(w.direct, w.readers.cache, &w.tx.changes)
-	}
-	if w.conn.tx != nil {
-		return nil
 	}
 	w.tx.reset()
 	if err := w.conn.begin(false); err != nil {
@@ -242,6 +244,7 @@ func (w *writer) commit() error {
 	if err := w.begin(); err != nil {
 		return err
 	}
+	w.watchdog.work(&w.limits.commit)
 	if err := w.readers.publish(w.tx.committed, &changes); err != nil {
 		return w.cannotRead(err)
 	}
@@ -255,6 +258,11 @@ func (w *writer) cannotRead(err error) error {
 // undo rolls back, and replaces the connection when a panic left it in doubt.
 func (w *writer) undo() {
 	inDoubt := w.conn.broken
+	if w.tx.alone {
+		w.watchdog.work(&w.limits.undoIndex)
+	} else {
+		w.watchdog.work(&w.limits.rollback)
+	}
 	if err := w.readers.pause(); err != nil {
 		_ = w.cannotRead(err)
 		return

@@ -67,18 +67,25 @@ func answers(ctx context.Context, db *engine.Engine, limit time.Duration) error 
 		return err
 	}
 	err := db.Write(ctx, engine.WriteRequest{Run: func(engine.Writer) error { return nil }})
-	if isAnswer(err) {
+	if isAnswer(err, db.WriterBusy()) {
 		return nil
 	}
 	return err
 }
 
 // isAnswer knows the refusals of an engine that is well: no room on the disk, a
-// long transaction of somebody else, a full queue.
-func isAnswer(err error) bool {
+// full queue; and that it waited in vain for a writer that is busy, which the
+// engine's own watchdog looks after.
+func isAnswer(err error, busy bool) bool {
 	var e *pgerr.Error
 	if err == nil || !errors.As(err, &e) {
 		return err == nil
 	}
-	return e.Code == pgerr.DiskFull || e.Code == pgerr.LockNotAvailable || e.Code == pgerr.TooManyConnections
+	switch e.Code {
+	case pgerr.DiskFull, pgerr.TooManyConnections:
+		return true
+	case pgerr.LockNotAvailable, pgerr.QueryCanceled:
+		return busy
+	}
+	return false
 }

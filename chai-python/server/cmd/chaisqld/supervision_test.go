@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"chaisqld/engine"
+	"chaisqld/pgerr"
 )
 
 // manager is what a service manager hears.
@@ -116,10 +118,12 @@ func TestWatchdogIsFed(t *testing.T) {
 	}
 }
 
-// An engine whose writer hangs gets no food; one that refuses for a reason does.
+// An engine that refuses for a reason gets its food. One whose writer hangs has
+// a watchdog of its own, after whose verdict it gets none.
 func TestWatchdogStarvesWhenTheWriterHangs(t *testing.T) {
-	hung := make(chan struct{})
-	db, err := engine.Open(t.Context(), engine.Options{Dir: engine.Memory, QueueWait: 300 * time.Millisecond, HangLimit: time.Hour, Fatal: func(string) {}})
+	hung, ended := make(chan struct{}), make(chan struct{})
+	db, err := engine.Open(t.Context(), engine.Options{Dir: engine.Memory, QueueWait: 50 * time.Millisecond, LeaseLimit: time.Hour, TransactionTurn: time.Hour,
+		LeaseIdle: time.Hour, HangLimit: time.Second, Fatal: func(string) { close(ended) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,11 +140,28 @@ func TestWatchdogStarvesWhenTheWriterHangs(t *testing.T) {
 		t.Errorf("while somebody holds the writer: %v", err)
 	}
 	lease.Rollback()
-	hanging := make(chan struct{})
-	go db.Write(context.Background(), engine.WriteRequest{Run: func(engine.Writer) error { close(hanging); <-hung; return nil }})
-	<-hanging
-	if err := answers(t.Context(), db, 100*time.Millisecond); err == nil {
+	go db.Write(context.Background(), engine.WriteRequest{Run: func(engine.Writer) error { <-hung; return nil }})
+	<-ended
+	if err := answers(t.Context(), db, patience); err == nil {
 		t.Error("the writer hangs, but the engine is said to answer")
+	}
+}
+
+// To wait in vain is an answer only while the writer is known to be busy.
+func TestAnswersOfAnEngine(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		busy bool
+		want bool
+	}{
+		{nil, false, true}, {errors.New("x"), true, false}, {pgerr.New(pgerr.InternalError, "x"), true, false},
+		{pgerr.New(pgerr.DiskFull, "x"), false, true}, {pgerr.New(pgerr.TooManyConnections, "x"), false, true},
+		{pgerr.New(pgerr.LockNotAvailable, "x"), true, true}, {pgerr.New(pgerr.LockNotAvailable, "x"), false, false},
+		{pgerr.New(pgerr.QueryCanceled, "x"), true, true}, {pgerr.New(pgerr.QueryCanceled, "x"), false, false},
+	} {
+		if got := isAnswer(test.err, test.busy); got != test.want {
+			t.Errorf("%v, busy %v: %v", test.err, test.busy, got)
+		}
 	}
 }
 
