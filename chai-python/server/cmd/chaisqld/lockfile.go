@@ -24,14 +24,22 @@ func lockFile(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := flock(file); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+// flock waits for the lock on an open file, which ends with its Close.
+func flock(file *os.File) error {
 	for end := time.Now().Add(lockWait); ; time.Sleep(lockRetry) {
 		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
-			return file, nil
+			return nil
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) {
-			file.Close()
-			return nil, fmt.Errorf("lock %s: %w", path, err)
+			return fmt.Errorf("lock %s: %w", file.Name(), err)
 		}
 	}
 }

@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 
 	"chaisqld/wire"
 
@@ -35,7 +32,10 @@ func passwd(f *passwdFlags, stdin *os.File, stderr io.Writer) error {
 		return usageError{err}
 	}
 	password, err := readPassword(stdin, stderr)
-	if err != nil {
+	switch {
+	case errors.Is(err, errInterrupted):
+		return err
+	case err != nil:
 		return usageError{err}
 	}
 	salt := make([]byte, saltBytes)
@@ -50,8 +50,6 @@ func passwd(f *passwdFlags, stdin *os.File, stderr io.Writer) error {
 	fmt.Fprintf(stderr, "chaisqld: the password of %q is set; running servers take it after SIGHUP\n", f.User)
 	return nil
 }
-
-var errAuthFile = errors.New("cannot change the file of users")
 
 func readPassword(stdin *os.File, stderr io.Writer) (string, error) {
 	read := func() (string, error) { return readLine(stdin) }
@@ -76,90 +74,4 @@ func readLine(r io.Reader) (string, error) {
 		return "", fmt.Errorf("cannot read the password: %w", err)
 	}
 	return strings.TrimRight(line, "\r\n"), nil
-}
-
-func askTwice(fd int, stderr io.Writer) (string, error) {
-	var typed [2]string
-	for i, prompt := range []string{"Password: ", "Again: "} {
-		fmt.Fprint(stderr, prompt)
-		raw, err := term.ReadPassword(fd)
-		fmt.Fprintln(stderr)
-		if err != nil {
-			return "", fmt.Errorf("cannot read the password: %w", err)
-		}
-		typed[i] = string(raw)
-	}
-	if typed[0] != typed[1] {
-		return "", errors.New("the two passwords differ")
-	}
-	return typed[0], nil
-}
-
-// changeVerifier replaces the user's line, or adds one, in one step: a server
-// that rereads the file finds the old one or the new one.
-func changeVerifier(path, user string, v wire.Verifier) error {
-	old, err := os.Open(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return replaceFile(path, nil, user+":"+v.String()+"\n")
-	case err != nil:
-		return err
-	}
-	defer old.Close()
-	info, err := old.Stat()
-	if err != nil {
-		return err
-	}
-	text, err := readSecret(path)
-	if err != nil {
-		return err
-	}
-	if _, err := wire.ParseVerifiers(string(text)); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return replaceFile(path, info, withLine(string(text), user, v.String()))
-}
-
-// withLine keeps everybody else's lines, and comments, as they are.
-func withLine(text, user, verifier string) string {
-	var b strings.Builder
-	found := false
-	for line := range strings.Lines(text) {
-		if name, _, _ := strings.Cut(strings.TrimSpace(line), ":"); name == user {
-			line, found = user+":"+verifier+"\n", true
-		}
-		b.WriteString(strings.TrimRight(line, "\r\n") + "\n")
-	}
-	if !found {
-		b.WriteString(user + ":" + verifier + "\n")
-	}
-	return b.String()
-}
-
-// replaceFile writes beside path and renames. The new file belongs to whom the
-// old one did: root may set passwords for a server that is not root's.
-func replaceFile(path string, old os.FileInfo, text string) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new") // of mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		file.Close()
-		if err != nil {
-			os.Remove(file.Name())
-		}
-	}()
-	if old != nil {
-		owner := old.Sys().(*syscall.Stat_t)
-		if err := errors.Join(file.Chown(int(owner.Uid), int(owner.Gid)), file.Chmod(old.Mode().Perm())); err != nil {
-			return err
-		}
-	}
-	if _, err := file.WriteString(text); err != nil {
-		return err
-	}
-	if err := file.Sync(); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"chaisqld/wire"
@@ -52,6 +54,28 @@ func TestPasswd(t *testing.T) {
 	}
 	if left, err := filepath.Glob(path + ".*"); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// Of changes at the same time none is lost.
+func TestPasswordsSetTogether(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "users")
+	verifier, err := wire.NewVerifier("x", "0123456789abcdef", 4096)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const users = 20
+	var all sync.WaitGroup
+	for i := range users {
+		all.Go(func() {
+			if err := changeVerifier(path, fmt.Sprint("user", i), verifier); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if found, err := readVerifiers(path); err != nil || len(found) != users {
+		t.Errorf("%d of %d users are there, %v", len(found), users, err)
 	}
 }
 
