@@ -239,11 +239,16 @@ func (c *conn) flush() error {
 	} else {
 		c.out = c.out[:0]
 	}
-	if err != nil {
-		c.log.Info("client does not take its reply", "error", err)
-		return errOver
+	if err == nil {
+		return nil
 	}
-	return nil
+	if isTimeout(err) {
+		c.log.Warn("disconnecting a client that does not take its reply; --send-timeout is the limit, or up to a quarter more",
+			"limit", c.server.options.WriteTimeout)
+	} else {
+		c.log.Info("client left before it took its reply", "error", err)
+	}
+	return errOver
 }
 
 // limitWrite gives the client WriteTimeout to take a reply, or up to a quarter

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +12,8 @@ import (
 )
 
 func TestSlowReaderIsDisconnected(t *testing.T) {
-	s := startServer(t, Options{WriteTimeout: 100 * time.Millisecond})
+	var log safeBuffer
+	s := startServer(t, Options{WriteTimeout: 100 * time.Millisecond, Log: testLog(&log)})
 	c := s.connect(t)
 	c.run("CREATE TABLE t (id TEXT PRIMARY KEY, b BYTEA)")
 	c.send(parse("", "INSERT INTO t VALUES ('a', $1)"),
@@ -19,6 +21,9 @@ func TestSlowReaderIsDisconnected(t *testing.T) {
 	c.expect(parsed, bound, "INSERT 0 1", "Ready I")
 	c.send(query("SELECT b FROM t")) // and nobody reads the 4 MB
 	eventually(t, "the connection ends", func() bool { return s.Connections() == 0 })
+	if text := log.String(); !strings.Contains(text, "level=WARN") || !strings.Contains(text, "limit=100ms") {
+		t.Errorf("the log does not tell why:\n%s", text)
+	}
 }
 
 func TestClientThatOnlySends(t *testing.T) {
