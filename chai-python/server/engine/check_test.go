@@ -385,6 +385,7 @@ func TestCheckEndsWithItsContextAndItsEngine(t *testing.T) {
 	closed, once := make(chan error, 1), sync.Once{}
 	_, err = e.Check(background, func(string, int64, int64) {
 		once.Do(func() { go func() { closed <- e.Close() }(); <-e.life.Done() })
+		time.Sleep(time.Millisecond) // lets the goroutine run that passes the end on
 	})
 	if err == nil {
 		t.Error("the check went on without its engine")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -97,22 +98,38 @@ func TestLeaseRollsBack(t *testing.T) {
 	}
 }
 
+// later is beyond every limit of these tests but those of unlimited.
+const later = time.Hour
+
+func unlimited(o Options) Options {
+	for _, d := range []*time.Duration{&o.QueueWait, &o.LeaseIdle, &o.LeaseLimit, &o.TransactionTurn, &o.HangLimit} {
+		if *d == 0 {
+			*d = 10 * later
+		}
+	}
+	return o
+}
+
 func TestLeaseLimits(t *testing.T) {
 	for name, test := range map[string]struct {
 		o    Options
 		code string
 	}{
-		"idle":  {Options{LeaseIdle: 30 * time.Millisecond}, pgerr.IdleInTransactionSessionTimeout},
-		"total": {Options{LeaseLimit: 30 * time.Millisecond}, pgerr.TransactionTimeout},
+		"idle":  {Options{LeaseIdle: later}, pgerr.IdleInTransactionSessionTimeout},
+		"total": {Options{LeaseLimit: later}, pgerr.TransactionTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := sessions(t, test.o)
+			e := sessions(t, unlimited(test.o))
 			l := lease(t, e)
 			if err := l.Run(insert("a", nil, epoch)); err != nil {
 				t.Fatal(err)
 			}
-			within(t, "a write behind an idle lease", func() {
-				if err := e.Write(background, WriteRequest{Run: insert("b", nil, epoch)}); err != nil {
+			written := make(chan error, 1)
+			go func() { written <- e.Write(background, WriteRequest{Run: insert("b", nil, epoch)}) }()
+			eventually(t, "the write waits", func() bool { return waiting(e) == 1 })
+			e.watchdog.sweep(time.Now().Add(later))
+			within(t, "a write behind a lease", func() {
+				if err := <-written; err != nil {
 					t.Error(err)
 				}
 			})
@@ -123,6 +140,14 @@ func TestLeaseLimits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The watchdog looks by itself.
+func TestIdleLeaseIsEnded(t *testing.T) {
+	e := sessions(t, unlimited(Options{LeaseIdle: time.Millisecond}))
+	l := lease(t, e)
+	eventually(t, "its end", func() bool { return !e.WriterBusy() })
+	wantCode(t, l.Commit(), pgerr.IdleInTransactionSessionTimeout)
 }
 
 // A transaction may hold the writer beyond its turn for as long as nobody waits.
@@ -166,10 +191,10 @@ func TestBusyLeaseEndsForThoseWhoWait(t *testing.T) {
 }
 
 func TestBusyLeaseIsNotIdle(t *testing.T) {
-	e := sessions(t, Options{LeaseIdle: 20 * time.Millisecond})
+	e := sessions(t, unlimited(Options{LeaseIdle: later}))
 	l := lease(t, e)
 	err := l.Run(func(w Writer) error {
-		time.Sleep(100 * time.Millisecond) // the point is to be slower than the limit
+		e.watchdog.sweep(time.Now().Add(later))
 		return insert("a", nil, epoch)(w)
 	})
 	if err != nil {
@@ -241,19 +266,15 @@ func TestReadsRunBesideALease(t *testing.T) {
 func TestWatchdogSeesAHungCommit(t *testing.T) {
 	dir := t.TempDir()
 	reasons := make(chan string, 1)
-	e := sessions(t, Options{Dir: dir, HangLimit: 50 * time.Millisecond, Fatal: func(reason string) { reasons <- reason }})
+	e := sessions(t, unlimited(Options{Dir: dir, HangLimit: later, Fatal: func(reason string) { reasons <- reason }}))
 	entered, release := holdSync(t, dir)
 	defer release()
 	hung := make(chan error, 1)
 	go func() { hung <- e.Write(background, WriteRequest{Run: insert("a", nil, epoch)}) }()
 	<-entered
-	select {
-	case reason := <-reasons:
-		if !strings.Contains(reason, "a commit took") {
-			t.Errorf("reason is %q", reason)
-		}
-	case <-time.After(30 * time.Second):
-		t.Fatal("the watchdog did not notice")
+	e.watchdog.lookAtWriter(time.Now().Add(later))
+	if reason := <-reasons; !strings.HasPrefix(reason, "a commit took") {
+		t.Errorf("reason is %q", reason)
 	}
 	wantCode(t, e.Write(background, WriteRequest{Run: insert("b", nil, epoch)}), pgerr.InternalError)
 	if n := count(t, e); n != 0 {
@@ -263,9 +284,10 @@ func TestWatchdogSeesAHungCommit(t *testing.T) {
 	<-hung
 }
 
+// The watchdog looks by itself.
 func TestWatchdogSeesAHungRequest(t *testing.T) {
 	reasons := make(chan string, 1)
-	e := sessions(t, Options{HangLimit: 50 * time.Millisecond, Fatal: func(reason string) { reasons <- reason }})
+	e := open(t, Options{HangLimit: time.Second, Fatal: func(reason string) { reasons <- reason }})
 	_ = e.Write(background, WriteRequest{Run: func(Writer) error {
 		if reason := <-reasons; !strings.Contains(reason, "a write request took") {
 			t.Errorf("reason is %q", reason)
@@ -304,21 +326,17 @@ func TestWatchdogSeesWhateverHangs(t *testing.T) {
 		}
 	}
 	for _, test := range []struct {
-		what  string
-		limit func(l *workLimits) *limited
-		run   func(e *Engine)
+		what string
+		run  func(e *Engine)
 	}{
-		{"a rollback", func(l *workLimits) *limited { return &l.rollback }, write},
-		{"a rollback", func(l *workLimits) *limited { return &l.rollback }, transaction},
-		{"the beginning of a transaction", func(l *workLimits) *limited { return &l.begin }, write},
-		{"the beginning of a transaction", func(l *workLimits) *limited { return &l.begin }, transaction},
+		{"a rollback", write}, {"a rollback", transaction},
+		{"the beginning of a transaction", write}, {"the beginning of a transaction", transaction},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			reasons, release, done := make(chan string, 1), make(chan struct{}), make(chan struct{})
-			e := sessions(t, Options{Fatal: func(reason string) { reasons <- reason }})
+			e := sessions(t, unlimited(Options{HangLimit: later, Fatal: func(reason string) { reasons <- reason }}))
 			write(e) // from now on a transaction begins when it is needed
 			e.writer.turn.Lock()
-			test.limit(&e.writer.limits).limit = time.Millisecond
 			if c := e.writer.conn; strings.HasPrefix(test.what, "the beginning") {
 				c.chai = &hangingConn{c.chai, release}
 			} else if err := c.begin(false); err == nil {
@@ -326,11 +344,11 @@ func TestWatchdogSeesWhateverHangs(t *testing.T) {
 			}
 			e.writer.turn.Unlock()
 			go func() { defer close(done); test.run(e) }()
-			within(t, "the watchdog's look", func() {
-				if reason := <-reasons; !strings.HasPrefix(reason, test.what+" took") {
-					t.Errorf("the reason is %q", reason)
-				}
-			})
+			eventually(t, "it is timed", func() bool { return e.watchdog.since.Load() != 0 && e.watchdog.doing.Load().what == test.what })
+			e.watchdog.lookAtWriter(time.Now().Add(later))
+			if reason := <-reasons; !strings.HasPrefix(reason, test.what+" took") {
+				t.Errorf("the reason is %q", reason)
+			}
 			close(release)
 			within(t, "the end of what hung", func() { <-done })
 		})
@@ -358,24 +376,45 @@ func TestHungDirectoryDelaysNothing(t *testing.T) {
 }
 
 func TestIdleLeaseIsNoHang(t *testing.T) {
-	e := sessions(t, Options{HangLimit: 20 * time.Millisecond, LeaseIdle: 200 * time.Millisecond,
-		Fatal: func(reason string) { t.Errorf("the process would end: %s", reason) }})
+	e := sessions(t, unlimited(Options{HangLimit: later, Fatal: func(reason string) { t.Errorf("the process would end: %s", reason) }}))
 	l := lease(t, e)
-	within(t, "a write behind an idle lease", func() {
-		if err := e.Write(background, WriteRequest{Run: func(Writer) error { return nil }}); err != nil {
-			t.Error(err)
+	e.watchdog.lookAtWriter(time.Now().Add(later))
+	if err := l.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whatever the writer has done, it is not timed afterwards.
+func TestWriterAtRestIsNotTimed(t *testing.T) {
+	e := open(t, unlimited(Options{}))
+	atRest := func(after string) {
+		t.Helper()
+		eventually(t, "rest after "+after, func() bool { return !e.WriterBusy() })
+	}
+	atRest("the start")
+	createSessions(t, e)
+	atRest("a commit")
+	for _, err := range []error{nil, errors.New("own")} {
+		_ = e.Write(background, WriteRequest{Run: func(Writer) error { return err }})
+		atRest("a request")
+		for _, run := range []func(Writer) error{func(Writer) error { return err }, insert(fmt.Sprint(err), nil, epoch)} {
+			for _, end := range []func(*Lease) error{(*Lease).Commit, (*Lease).Rollback} {
+				l := lease(t, e)
+				_ = l.Run(run)
+				_ = end(l)
+				atRest("a transaction")
+			}
 		}
-	})
-	wantCode(t, l.Commit(), pgerr.IdleInTransactionSessionTimeout)
+	}
 }
 
 func TestSchemaChangesMayTakeLonger(t *testing.T) {
-	e := sessions(t, Options{HangLimit: 20 * time.Millisecond, Fatal: func(reason string) { t.Errorf("the process would end: %s", reason) }})
+	e := sessions(t, unlimited(Options{HangLimit: later, SchemaLimit: 3 * later, Fatal: func(reason string) { t.Errorf("the process would end: %s", reason) }}))
 	err := e.Write(background, WriteRequest{Schema: true, Run: func(w Writer) error {
 		if err := w.Define("CREATE TABLE t (a TEXT PRIMARY KEY)"); err != nil {
 			return err
 		}
-		time.Sleep(100 * time.Millisecond) // the point is to be slower than the limit
+		e.watchdog.lookAtWriter(time.Now().Add(2 * later))
 		return nil
 	}})
 	if err != nil {

@@ -76,6 +76,9 @@ func serveDatabase(t testing.TB, e engine.Options, o Options, others ...Listener
 	if e.HangLimit == 0 {
 		e.HangLimit = time.Minute // a busy machine takes its time
 	}
+	if e.TransactionTurn == 0 {
+		e.TransactionTurn = time.Minute
+	}
 	db, err := engine.Open(t.Context(), e)
 	if err != nil {
 		t.Fatal(err)

@@ -198,7 +198,11 @@ func TestFailedLoginsAreSlow(t *testing.T) {
 
 // All of a login's steps share one deadline, TLS included.
 func TestLoginHasADeadline(t *testing.T) {
-	s := startRemote(t, Options{StartupTimeout: 300 * time.Millisecond})
+	s := startRemote(t, Options{StartupTimeout: 1500 * time.Millisecond})
+	c, err := s.pgx(t, "") // the deadline is for the login alone
+	if err != nil {
+		t.Fatal(err)
+	}
 	silent := s.dialTCP(t)
 	asked := s.dialTCP(t)
 	asked.asksForTLS()
@@ -214,11 +218,6 @@ func TestLoginHasADeadline(t *testing.T) {
 	for _, c := range []*client{silent, asked, half, direct, encrypted, questioned, challenged} {
 		c.expect("EOF")
 	}
-	c, err := s.pgx(t, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(400 * time.Millisecond) // the deadline is for the login alone
 	if err := c.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}

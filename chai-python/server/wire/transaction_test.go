@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"chaisqld/engine"
+
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
@@ -45,14 +47,15 @@ func TestLeaseEndsWithItsConnection(t *testing.T) {
 }
 
 func TestIdleLeaseIsTakenAway(t *testing.T) {
-	s := startServer(t, Options{LeaseIdle: 200 * time.Millisecond})
+	s := startServer(t, Options{LeaseIdle: time.Second})
+	reader := s.connect(t)
+	reader.run("CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER)")
+	reader.do("BEGIN; SELECT n FROM t", "BEGIN", "Columns n:23/0", "SELECT 0", "Ready T")
 	holder, next := lease(t, s), s.connect(t)
 	next.send(query("INSERT INTO t VALUES ('held', 2)"))
 	holder.expect("FATAL 25P03", "EOF")
 	next.expect("INSERT 0 1", "Ready I")
-	next.do("BEGIN; SELECT n FROM t", "BEGIN", "Columns n:23/0", "Row 2", "SELECT 1", "Ready T")
-	time.Sleep(400 * time.Millisecond) // no writer held: no limit
-	next.do("COMMIT", "COMMIT", "Ready I")
+	reader.do("COMMIT", "COMMIT", "Ready I") // it was idle for longer, but held no writer
 }
 
 // cancelRequest sends one, as libpq does, on a connection of its own.
@@ -113,27 +116,35 @@ func TestStatementTimeout(t *testing.T) {
 	c.do("BEGIN; INSERT INTO t VALUES ('x', 1)", "BEGIN", "ERROR 57014", "Ready E")
 	c.do("ROLLBACK; BEGIN ISOLATION LEVEL SERIALIZABLE", "ROLLBACK", "ERROR 57014", "Ready I")
 	holder.do("ROLLBACK", "ROLLBACK", "Ready I")
+	c.run("RESET statement_timeout")
 	c.do("INSERT INTO t VALUES ('x', 1)", "INSERT 0 1", "Ready I")
 }
 
 // The server's own limit holds whatever the client sets, and one statement's
 // time is not the next one's.
 func TestStatementTimeLimit(t *testing.T) {
-	s := startServer(t, Options{StatementTime: 100 * time.Millisecond})
-	holder, c := lease(t, s), s.connect(t)
+	const limit = 500 * time.Millisecond
+	s := serveDatabase(t, engine.Options{Dir: engine.Memory, LeaseIdle: time.Minute, LeaseLimit: time.Minute}, Options{StatementTime: limit})
+	c := s.connect(t)
+	c.run("CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER)")
+	held, err := s.engine.Lease(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, own := range []string{"0", "1h", "20ms"} {
 		c.run("SET statement_timeout = '" + own + "'")
 		began := time.Now()
 		c.do("INSERT INTO t VALUES ('x', 1)", "ERROR 57014", "Ready I")
-		if took := time.Since(began); took > patience/4 || own != "20ms" && took < 100*time.Millisecond {
+		if took := time.Since(began); took > patience/4 || own != "20ms" && took < limit {
 			t.Errorf("statement_timeout %s: %s", own, took)
 		}
 	}
+	c.run("RESET statement_timeout")
 	for range 4 {
-		time.Sleep(30 * time.Millisecond)
+		time.Sleep(limit / 3)
 		c.do("SELECT 1", "Columns ?column?:23/0", "Row 1", "SELECT 1", "Ready I")
 	}
-	holder.do("ROLLBACK", "ROLLBACK", "Ready I")
+	held.Rollback()
 	c.do("INSERT INTO t VALUES ('x', 1)", "INSERT 0 1", "Ready I")
 }
 
@@ -150,5 +161,6 @@ func TestStatementTimeoutBetweenRows(t *testing.T) {
 	}
 	c.run("SET statement_timeout = '1ms'")
 	c.do("SELECT n FROM t WHERE n = 2", "ERROR 57014", "Ready I")
+	c.run("RESET statement_timeout")
 	c.do("SELECT 1", "Columns ?column?:23/0", "Row 1", "SELECT 1", "Ready I")
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"chaisqld/engine"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 func TestVersion(t *testing.T) {
@@ -208,23 +209,26 @@ func TestSignalFinishesStatements(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), "INSERT INTO t VALUES ('held')"); err != nil {
 		t.Fatal(err)
 	}
-	answer := make(chan error, 1)
-	go func() {
-		_, err := c.Exec(context.Background(), "INSERT INTO t VALUES ('running')")
-		answer <- err
-	}()
-	time.Sleep(100 * time.Millisecond) // for the statement to arrive; had it not, the test would fail
+	// Sent at once: when the first statement is answered, the server has the second one.
+	p := c.PgConn().Frontend()
+	for _, sql := range []string{"SELECT 1", "INSERT INTO t VALUES ('running')"} {
+		p.SendParse(&pgproto3.Parse{Query: sql})
+		p.SendBind(&pgproto3.Bind{})
+		p.SendExecute(&pgproto3.Execute{})
+		if sql == "SELECT 1" {
+			p.Send(&pgproto3.Flush{})
+		}
+	}
+	p.SendSync(&pgproto3.Sync{})
+	if err := p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	c.PgConn().Conn().SetDeadline(time.Now().Add(patience))
+	completed(t, p, "SELECT 1")
 	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case err := <-answer:
-		if err != nil {
-			t.Errorf("the running statement: %v", err)
-		}
-	case <-time.After(patience):
-		t.Fatal("the running statement got no answer")
-	}
+	completed(t, p, "INSERT 0 1")
 	if code := s.wait(); code != 0 {
 		t.Errorf("exit code %d: %s", code, s.out.String())
 	}
@@ -232,5 +236,25 @@ func TestSignalFinishesStatements(t *testing.T) {
 	var n int
 	if err := connect(t, dir).QueryRow(t.Context(), "SELECT count(*) FROM t").Scan(&n); err != nil || n != 1 {
 		t.Errorf("%d rows, %v; want the one that was acknowledged", n, err)
+	}
+}
+
+// completed reads replies until that statement's.
+func completed(t *testing.T, p *pgproto3.Frontend, tag string) {
+	t.Helper()
+	for {
+		m, err := p.Receive()
+		if err != nil {
+			t.Fatalf("no answer %s: %v", tag, err)
+		}
+		switch m := m.(type) {
+		case *pgproto3.CommandComplete:
+			if string(m.CommandTag) != tag {
+				t.Fatalf("%s, want %s", m.CommandTag, tag)
+			}
+			return
+		case *pgproto3.ErrorResponse:
+			t.Fatalf("%s %s, want %s", m.Code, m.Message, tag)
+		}
 	}
 }
