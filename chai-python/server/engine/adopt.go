@@ -116,18 +116,8 @@ type adoption struct {
 }
 
 func (a *adoption) run() error {
-	for _, step := range []struct {
-		name string
-		do   func() error
-	}{
-		{"look", a.look}, {"begin", a.begin}, {"copy", a.copy}, {"repair", a.repair}, {"mark", a.mark}, {"check", a.check},
-	} {
-		if err := step.do(); err != nil {
-			return err
-		}
-		a.o.step(step.name)
-	}
-	return nil
+	return inSteps(a.o, step{"look", a.look}, step{"begin", a.begin}, step{"copy", a.copy}, step{"repair", a.repair},
+		step{"mark", a.mark}, step{"check", a.check})
 }
 
 // look refuses what cannot be adopted before anything is changed.
@@ -173,11 +163,7 @@ func (a *adoption) refused(err error) error {
 
 // begin says that whatever is in the directory from now on may be half adopted.
 func (a *adoption) begin() error {
-	d := a.directory
-	if err := writeSynced(filepath.Join(d.path, adoptingName), markerFormat+d.id+"\n"); err != nil {
-		return fmt.Errorf("%w: %w; check its permissions and free space", ErrCannotOpen, err)
-	}
-	return syncDirectory(d.path)
+	return a.directory.writeMarker(adoptingName)
 }
 
 // copy keeps the data as the Go program left it, tables as hard links. The
@@ -271,11 +257,7 @@ func (a *adoption) mark() error {
 		return err
 	}
 	a.o.step("inserted")
-	if err := os.Rename(filepath.Join(d.path, adoptingName), filepath.Join(d.path, markerName)); err != nil {
-		return fmt.Errorf("%w: %w", ErrCannotOpen, err)
-	}
-	d.state = stateOurs
-	return syncDirectory(d.path)
+	return d.becomeOurs(adoptingName)
 }
 
 // check opens what was made as if it came from somebody else.

@@ -135,22 +135,8 @@ func testComparer(c *pebble.Comparer) (err error) {
 
 // textKey is the key of a row in namespace 10 whose primary key is a text of n bytes.
 func textKey(n int) []byte {
-	key := append(intKey(10), typeText)
-	key = binary.AppendUvarint(key, uint64(n))
-	return append(key, bytes.Repeat([]byte{'k'}, n)...)
+	return append(appendLength(intKey(10), typeText, n), bytes.Repeat([]byte{'k'}, n)...)
 }
 
-// intKey encodes a non-negative integer as Chai does, in the least width.
-func intKey(n uint64) []byte {
-	switch {
-	case n < 32:
-		return []byte{byte(48 + n)}
-	case n <= 0xff:
-		return []byte{typeUint8, byte(n)}
-	case n <= 0xffff:
-		return binary.BigEndian.AppendUint16([]byte{typeUint16}, uint16(n))
-	case n <= 0xffffffff:
-		return binary.BigEndian.AppendUint32([]byte{typeUint32}, uint32(n))
-	}
-	return binary.BigEndian.AppendUint64([]byte{typeUint64}, n)
-}
+// intKey encodes a number below 2^63 as Chai does, in the least width.
+func intKey(n uint64) []byte { return appendInt(nil, int64(n)) }

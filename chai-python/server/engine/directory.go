@@ -284,19 +284,21 @@ func readMarker(path string) (id string, err error) {
 
 // startCreating makes the promise that whatever comes into the directory now is ours.
 func (d *directory) startCreating() error {
-	d.id = rand.Text()
-	path := filepath.Join(d.path, creatingName)
-	if err := writeSynced(path, markerFormat+d.id+"\n"); err != nil {
+	d.id, d.state = rand.Text(), stateCreating
+	return d.writeMarker(creatingName)
+}
+
+// writeMarker writes the marker's text under a name.
+func (d *directory) writeMarker(name string) error {
+	if err := writeSynced(filepath.Join(d.path, name), markerFormat+d.id+"\n"); err != nil {
 		return fmt.Errorf("%w: %w; check its permissions and free space", ErrCannotOpen, err)
 	}
-	d.state = stateCreating
 	return syncDirectory(d.path)
 }
 
-// finishCreating makes it a database, once the same id stands in the marker table.
-func (d *directory) finishCreating() error {
-	err := os.Rename(filepath.Join(d.path, creatingName), filepath.Join(d.path, markerName))
-	if err != nil {
+// becomeOurs makes a state file the marker, once the same id stands in the marker table.
+func (d *directory) becomeOurs(stateFile string) error {
+	if err := os.Rename(filepath.Join(d.path, stateFile), filepath.Join(d.path, markerName)); err != nil {
 		return fmt.Errorf("%w: %w", ErrCannotOpen, err)
 	}
 	d.state = stateOurs

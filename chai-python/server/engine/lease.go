@@ -33,8 +33,9 @@ func newLease(w *writer, disk *disk) *Lease {
 }
 
 var (
-	errLeaseFailed = pgerr.New(pgerr.InFailedSQLTransaction, "current transaction is aborted, commands ignored until end of transaction block")
-	errLeaseEnded  = pgerr.New(pgerr.NoActiveSQLTransaction, "there is no transaction in progress")
+	// ErrFailedTransaction answers whatever comes in a transaction after its first error.
+	ErrFailedTransaction = pgerr.New(pgerr.InFailedSQLTransaction, "current transaction is aborted, commands ignored until end of transaction block")
+	errLeaseEnded        = pgerr.New(pgerr.NoActiveSQLTransaction, "there is no transaction in progress")
 )
 
 // serveLease lets the lease's owner have the transaction until it is over. The
@@ -99,7 +100,7 @@ func (l *Lease) run(fn func(Writer) error, frees bool) (err error) {
 	defer func() {
 		l.used = time.Now()
 		if err != nil || !returned {
-			_ = l.over(errLeaseFailed, false) // err says more than a rollback's outcome
+			_ = l.over(ErrFailedTransaction, false) // err says more than a rollback's outcome
 		}
 	}()
 	if err = l.disk.check(frees); err == nil {

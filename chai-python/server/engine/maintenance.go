@@ -27,13 +27,34 @@ func prepareMaintenance(o *Options) error {
 	return selfTest()
 }
 
+// openMaintained opens the directory of a database that no server holds.
+func openMaintained(ctx context.Context, o *Options) (*directory, error) {
+	if err := prepareMaintenance(o); err != nil {
+		return nil, err
+	}
+	return openDirectory(ctx, o)
+}
+
+// step is a part of an operation that can be killed and run again.
+type step struct {
+	name string
+	do   func() error
+}
+
+func inSteps(o *Options, steps ...step) error {
+	for _, s := range steps {
+		if err := s.do(); err != nil {
+			return err
+		}
+		o.step(s.name)
+	}
+	return nil
+}
+
 // CheckDirectory audits a database that no server holds, and changes nothing
 // in it. In a backup it compares the files with the backup's list as well.
 func CheckDirectory(ctx context.Context, o Options, progress Progress) (report *CheckReport, err error) {
-	if err := prepareMaintenance(&o); err != nil {
-		return nil, err
-	}
-	d, err := openDirectory(ctx, &o)
+	d, err := openMaintained(ctx, &o)
 	if err != nil {
 		return nil, err
 	}

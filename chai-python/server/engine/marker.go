@@ -57,7 +57,7 @@ func (e *Engine) mark(connector driver.Connector) (err error) {
 		return err
 	}
 	e.o.step("inserted")
-	if err := e.directory.finishCreating(); err != nil {
+	if err := e.directory.becomeOurs(creatingName); err != nil {
 		return err
 	}
 	e.o.step("created")

@@ -24,10 +24,7 @@ type RepairReport struct {
 // again. REINDEX would not do: above 10 MB Chai writes it in parts, and a
 // crash leaves the index half empty.
 func Repair(ctx context.Context, o Options, progress Progress) (report *RepairReport, err error) {
-	if err := prepareMaintenance(&o); err != nil {
-		return nil, err
-	}
-	d, err := openDirectory(ctx, &o)
+	d, err := openMaintained(ctx, &o)
 	if err != nil {
 		return nil, err
 	}

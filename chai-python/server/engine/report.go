@@ -2,7 +2,6 @@ package engine
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -143,8 +142,7 @@ func keyContent(rowKey []byte) []byte {
 	n := valueWidth(rowKey)
 	key := rowKey[n:]
 	if len(key) > 0 && (key[0] == typeText || key[0] == typeBytea) && valueWidth(key) == len(key) {
-		_, n := binary.Uvarint(key[1:])
-		return key[1+n:]
+		return payload(key)
 	}
 	return key
 }

@@ -54,16 +54,7 @@ type restore struct {
 }
 
 func (r *restore) run() error {
-	for _, step := range []struct {
-		name string
-		do   func() error
-	}{{"copied", r.copy}, {"marked", r.mark}, {"checked", r.check}, {"synced", r.sync}} {
-		if err := step.do(); err != nil {
-			return err
-		}
-		r.o.step(step.name)
-	}
-	return nil
+	return inSteps(r.o, step{"copied", r.copy}, step{"marked", r.mark}, step{"checked", r.check}, step{"synced", r.sync})
 }
 
 // copy compares what it reads with the backup's list.
@@ -111,13 +102,18 @@ func (r *restore) fits(bytes int64) error {
 	return nil
 }
 
+// made is the copy, as a database directory.
+func (r *restore) made() *directory {
+	return &directory{path: r.to.path, id: r.from.id, state: stateOurs}
+}
+
 func (r *restore) mark() error {
-	return writeSynced(filepath.Join(r.to.path, markerName), markerFormat+r.from.id+"\n")
+	return r.made().writeMarker(markerName)
 }
 
 // check opens the copy as a server would.
 func (r *restore) check() error {
-	d := &directory{path: r.to.path, id: r.from.id, state: stateOurs}
+	d := r.made()
 	err := throughChai(r.ctx, d.path, r.o, func(c *conn, db *pebble.DB) error {
 		if err := checkMarker(c, d); err != nil {
 			return err

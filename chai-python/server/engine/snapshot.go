@@ -41,7 +41,7 @@ func (s *Snapshot) Run(fn func(Reader) error) error {
 	err := runReader(s.e.life, s.e.log, s.conn, fn)
 	s.used = time.Now()
 	if s.conn.broken {
-		s.over(errLeaseFailed)
+		s.over(ErrFailedTransaction)
 	}
 	return err
 }

@@ -15,7 +15,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -143,13 +142,7 @@ func appendKeyValue(dst []byte, t Type, value []byte) []byte {
 	if t != TypeDouble || value[0] == typeNull || value[0] == typeFloat64 {
 		return append(dst, value...)
 	}
-	bits := math.Float64bits(float64(intOf(value)))
-	if bits>>63 == 0 {
-		bits ^= 1 << 63
-	} else {
-		bits = ^bits
-	}
-	return binary.BigEndian.AppendUint64(append(dst, typeFloat64), bits)
+	return appendKeyFloat(dst, float64(intOf(value)))
 }
 
 // appendEntry appends the key of the index entry for a row.
@@ -158,8 +151,7 @@ func appendEntry(dst, prefix []byte, columns []int, table *Table, row [][]byte, 
 	for _, i := range columns {
 		dst = appendKeyValue(dst, table.Columns[i].Type, row[i])
 	}
-	dst = binary.AppendUvarint(append(dst, typeBytea), uint64(len(key)))
-	return append(dst, key...)
+	return append(appendLength(dst, typeBytea, len(key)), key...)
 }
 
 // rowKeyOf takes the row's key from the end of an index entry, nil when the
@@ -176,16 +168,14 @@ func rowKeyOf(entry []byte, prefix, arity int) (values, key []byte) {
 	if valueWidth(rest) != len(rest) || len(rest) == 0 || rest[0] != typeBytea {
 		return nil, nil
 	}
-	_, n := binary.Uvarint(rest[1:])
-	return entry[prefix : len(entry)-len(rest)], rest[1+n:]
+	return entry[prefix : len(entry)-len(rest)], payload(rest)
 }
 
 func textOf(value []byte) string {
 	if value[0] != typeText {
 		return ""
 	}
-	_, n := binary.Uvarint(value[1:])
-	return string(value[1+n:])
+	return string(payload(value))
 }
 
 // intOf decodes an integer; negative ones are stored with their sign bit turned.

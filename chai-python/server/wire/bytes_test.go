@@ -24,7 +24,7 @@ func TestBytesOfABatch(t *testing.T) {
 	if one-empty != 5000 || empty <= 0 {
 		t.Errorf("a row of 5000 bytes counts as %d, an empty one as %d", one, empty)
 	}
-	steps := []step{put(5000), portalOf("SELECT * FROM t"), {err: errFailed}, portalOf("BEGIN"), put(5000), {portal: &portal{}}, portalOf("DELETE FROM t WHERE k = $1", "k")}
+	steps := []step{put(5000), portalOf("SELECT * FROM t"), {err: engine.ErrFailedTransaction}, portalOf("BEGIN"), put(5000), {portal: &portal{}}, portalOf("DELETE FROM t WHERE k = $1", "k")}
 	if all := bytesOf(steps); all < 2*one || all > 2*one+200 {
 		t.Errorf("a batch of two such rows counts as %d", all)
 	}

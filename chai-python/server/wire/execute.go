@@ -71,7 +71,7 @@ func (c *conn) inFailedTransaction(s *step) error {
 	if s.err != nil && sqlstate(s.err) == pgerr.SyntaxError {
 		return s.err
 	}
-	return errFailed
+	return engine.ErrFailedTransaction
 }
 
 // markFresh tells first executions from those that go on with rows already

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"chaisqld/engine"
 	"chaisqld/gate"
 	"chaisqld/pgerr"
 
@@ -128,7 +129,7 @@ func (c *conn) plan(sql string, declared []uint32) (*gate.Plan, error) {
 	case err != nil && sqlstate(err) == pgerr.SyntaxError:
 		return nil, err
 	case err != nil || !(endsTransaction(plan.Verb) || plan.Verb == gate.Empty):
-		return nil, errFailed
+		return nil, engine.ErrFailedTransaction
 	}
 	return plan, nil
 }
@@ -139,7 +140,7 @@ func (c *conn) bind(m *pgproto3.Bind) error {
 		return noSuchStatement(m.PreparedStatement)
 	}
 	if c.tx.failed && !endsTransaction(s.plan.Verb) && s.plan.Verb != gate.Empty {
-		return errFailed
+		return engine.ErrFailedTransaction
 	}
 	if m.DestinationPortal != "" && c.portals[m.DestinationPortal] != nil {
 		return pgerr.New(pgerr.DuplicateCursor, "portal %q already exists", m.DestinationPortal)
@@ -232,7 +233,7 @@ func (c *conn) describe(m *pgproto3.Describe) error {
 		return nil
 	}
 	if c.tx.failed {
-		return errFailed
+		return engine.ErrFailedTransaction
 	}
 	buffer := c.replies()
 	*buffer = appendRowDescription(*buffer, plan.Columns, formats)

@@ -3,6 +3,7 @@ package wire
 import (
 	"strings"
 
+	"chaisqld/engine"
 	"chaisqld/gate"
 	"chaisqld/pgerr"
 )
@@ -21,7 +22,7 @@ func endsTransaction(v gate.Verb) bool { return v == gate.Commit || v == gate.Ro
 // sessionCommand runs a statement that needs no database.
 func (c *conn) sessionCommand(p *portal) error {
 	if c.tx.failed && !endsTransaction(p.plan.Verb) {
-		return errFailed
+		return engine.ErrFailedTransaction
 	}
 	result := &gate.Result{Tag: p.plan.Tag}
 	var err error

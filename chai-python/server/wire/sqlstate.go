@@ -16,7 +16,6 @@ var (
 	errUserCancel      = pgerr.New(pgerr.QueryCanceled, "canceling statement due to user request")
 	errTimeout         = pgerr.New(pgerr.QueryCanceled, "canceling statement due to statement timeout")
 	errLockTimeout     = pgerr.New(pgerr.LockNotAvailable, "canceling statement due to lock timeout")
-	errFailed          = pgerr.New(pgerr.InFailedSQLTransaction, "current transaction is aborted, commands ignored until end of transaction block")
 	errIdleTransaction = pgerr.New(pgerr.IdleInTransactionSessionTimeout, "terminating connection due to idle-in-transaction timeout").
 				WithHint("A transaction that has written holds the only writer: commit or roll back without delay.").AsFatal()
 )
