@@ -17,18 +17,6 @@ import (
 // so they are under no statement timeout, tell their progress in notices, and
 // end when their client cancels or leaves, or when the server leaves.
 
-// progressEvery keeps the notices to what somebody can watch.
-const progressEvery = 100 * time.Millisecond
-
-// progressEvent is the notice's text, in the form that the commands print.
-type progressEvent struct {
-	Progress struct {
-		Step  string `json:"step"`
-		Done  int64  `json:"done"`
-		Total int64  `json:"total"`
-	} `json:"progress"`
-}
-
 // operation is one check or backup.
 type operation func(ctx context.Context, progress engine.Progress) (report any, err error)
 
@@ -82,7 +70,7 @@ var errNotOwner = pgerr.New(pgerr.InsufficientPrivilege, "checks and backups are
 func (c *conn) watch(ctx context.Context, do operation) (any, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	events := make(chan progressEvent, 1)
+	events := make(chan engine.ProgressEvent, 1)
 	ended := make(chan struct{})
 	var report any
 	var err error
@@ -112,7 +100,7 @@ func (c *conn) watch(ctx context.Context, do operation) (any, error) {
 }
 
 // tell sends the event at once, unless the server is leaving.
-func (c *conn) tell(e progressEvent) error {
+func (c *conn) tell(e engine.ProgressEvent) error {
 	if c.draining.Load() {
 		return errAdminShutdown
 	}
@@ -125,15 +113,13 @@ func (c *conn) tell(e progressEvent) error {
 }
 
 // teller forwards what is new in a step, now and then, and never waits.
-func teller(events chan<- progressEvent) engine.Progress {
+func teller(events chan<- engine.ProgressEvent) engine.Progress {
 	var last string
 	var told time.Time
 	return func(step string, done, total int64) {
-		if now := time.Now(); step != last || now.Sub(told) >= progressEvery {
-			var e progressEvent
-			e.Progress.Step, e.Progress.Done, e.Progress.Total = step, done, total
+		if now := time.Now(); step != last || now.Sub(told) >= engine.ProgressEvery {
 			select {
-			case events <- e:
+			case events <- engine.NewProgressEvent(step, done, total):
 				last, told = step, now
 			default:
 			}

@@ -36,7 +36,7 @@ func TestCheckTellsItsProgress(t *testing.T) {
 	if err != nil || !ok || notice.Severity != "NOTICE" {
 		t.Fatalf("%T, %v", m, err)
 	}
-	var e progressEvent
+	var e engine.ProgressEvent
 	if err := json.Unmarshal([]byte(notice.Message), &e); err != nil || e.Progress.Step != "check" || e.Progress.Done != e.Progress.Total {
 		t.Errorf("%s: %v", notice.Message, err)
 	}

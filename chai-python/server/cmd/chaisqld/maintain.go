@@ -59,9 +59,6 @@ func maintain(ctx context.Context, f outputFlags, stdout io.Writer, do maintenan
 	return err
 }
 
-// progressEvery keeps the lines to what somebody can watch.
-const progressEvery = 100 * time.Millisecond
-
 // reporter writes progress and results in the form that was asked for.
 type reporter struct {
 	w     io.Writer
@@ -77,11 +74,11 @@ func (r *reporter) progress() engine.Progress {
 	}
 	return func(step string, done, total int64) {
 		now := time.Now()
-		if step == r.step && done != total && now.Sub(r.told) < progressEvery {
+		if step == r.step && done != total && now.Sub(r.told) < engine.ProgressEvery {
 			return
 		}
 		r.step, r.told = step, now
-		r.line(map[string]any{"progress": map[string]any{"step": step, "done": done, "total": total}})
+		r.line(engine.NewProgressEvent(step, done, total))
 	}
 }
 
