@@ -43,7 +43,7 @@ type Writer interface {
 	// column, nil as well, has to pass check, whose error it returns.
 	DefineIndex(ddl string, check func(value any) error) error
 	// Charge announces keys and values about to be written, in bytes. It fails
-	// when the transaction would outgrow Options.TransactionBytes.
+	// when the transaction would outgrow Options.MaxTransactionBytes.
 	Charge(bytes int) error
 }
 

@@ -61,7 +61,7 @@ func Create(ctx context.Context, o Options) error {
 func newEngine(o Options) *Engine {
 	e := &Engine{o: o, log: o.Log, snapshots: newSnapshots()}
 	e.life, e.endLife = context.WithCancel(context.Background())
-	e.queue = newQueue(o.QueueRequests, o.QueueWait)
+	e.queue = newQueue(o.QueueRequests, o.WriterWait)
 	e.watchdog = newWatchdog(&e.o, e.queue, e.snapshots)
 	e.requests.New = func() any { return &request{done: make(chan error, 1)} }
 	return e

@@ -331,7 +331,7 @@ func TestCloseIsBoundedWhateverHangs(t *testing.T) {
 func TestDeadlineOfAChildContext(t *testing.T) {
 	parent, end := context.WithTimeout(background, time.Hour)
 	defer end()
-	e := sessions(t, Options{Readers: 1, QueueWait: time.Hour, LeaseIdle: time.Hour, LeaseLimit: time.Hour})
+	e := sessions(t, Options{Readers: 1, WriterWait: time.Hour, IdleInTransaction: time.Hour, TransactionTime: time.Hour})
 	held := lease(t, e)
 	defer held.Rollback()
 	for name, call := range map[string]func(ctx context.Context) error{

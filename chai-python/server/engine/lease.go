@@ -188,7 +188,7 @@ func totalError(limit time.Duration) error {
 }
 
 // Lease waits in the writer's queue and then owns the write transaction, for
-// Options.LeaseLimit, or for Options.TransactionTurn where others wait. client
+// Options.TransactionTime, or for Options.TransactionTurn where others wait. client
 // is as in WriteRequest.
 func (e *Engine) Lease(ctx context.Context, client *Client) (*Lease, error) {
 	if err := e.writable(true); err != nil { // what it may write, Run decides

@@ -102,7 +102,7 @@ func TestLeaseRollsBack(t *testing.T) {
 const later = time.Hour
 
 func unlimited(o Options) Options {
-	for _, d := range []*time.Duration{&o.QueueWait, &o.LeaseIdle, &o.LeaseLimit, &o.TransactionTurn, &o.HangLimit} {
+	for _, d := range []*time.Duration{&o.WriterWait, &o.IdleInTransaction, &o.TransactionTime, &o.TransactionTurn, &o.HangLimit} {
 		if *d == 0 {
 			*d = 10 * later
 		}
@@ -115,8 +115,8 @@ func TestLeaseLimits(t *testing.T) {
 		o    Options
 		code string
 	}{
-		"idle":  {Options{LeaseIdle: later}, pgerr.IdleInTransactionSessionTimeout},
-		"total": {Options{LeaseLimit: later}, pgerr.TransactionTimeout},
+		"idle":  {Options{IdleInTransaction: later}, pgerr.IdleInTransactionSessionTimeout},
+		"total": {Options{TransactionTime: later}, pgerr.TransactionTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := sessions(t, unlimited(test.o))
@@ -144,7 +144,7 @@ func TestLeaseLimits(t *testing.T) {
 
 // The watchdog looks by itself.
 func TestIdleLeaseIsEnded(t *testing.T) {
-	e := sessions(t, unlimited(Options{LeaseIdle: time.Millisecond}))
+	e := sessions(t, unlimited(Options{IdleInTransaction: time.Millisecond}))
 	l := lease(t, e)
 	eventually(t, "its end", func() bool { return !e.WriterBusy() })
 	wantCode(t, l.Commit(), pgerr.IdleInTransactionSessionTimeout)
@@ -171,7 +171,7 @@ func TestLeaseEndsForThoseWhoWait(t *testing.T) {
 
 // One that always has a statement running is ended all the same.
 func TestBusyLeaseEndsForThoseWhoWait(t *testing.T) {
-	e := sessions(t, Options{TransactionTurn: time.Nanosecond, QueueWait: time.Hour}) // the watchdog looks every quarter of a second
+	e := sessions(t, Options{TransactionTurn: time.Nanosecond, WriterWait: time.Hour}) // the watchdog looks every quarter of a second
 	l := lease(t, e)
 	written := make(chan error, 1)
 	err := l.Run(func(w Writer) error {
@@ -191,7 +191,7 @@ func TestBusyLeaseEndsForThoseWhoWait(t *testing.T) {
 }
 
 func TestBusyLeaseIsNotIdle(t *testing.T) {
-	e := sessions(t, unlimited(Options{LeaseIdle: later}))
+	e := sessions(t, unlimited(Options{IdleInTransaction: later}))
 	l := lease(t, e)
 	err := l.Run(func(w Writer) error {
 		e.watchdog.sweep(time.Now().Add(later))
@@ -206,7 +206,7 @@ func TestBusyLeaseIsNotIdle(t *testing.T) {
 }
 
 func TestLeaseTransactionLimit(t *testing.T) {
-	e := sessions(t, Options{TransactionBytes: 1000})
+	e := sessions(t, Options{MaxTransactionBytes: 1000})
 	l := lease(t, e)
 	charge := func(w Writer) error { return w.Charge(600) }
 	if err := l.Run(charge); err != nil {
@@ -216,7 +216,7 @@ func TestLeaseTransactionLimit(t *testing.T) {
 }
 
 func TestCanceledLeaseIsNotKept(t *testing.T) {
-	e := sessions(t, Options{LeaseIdle: time.Hour, LeaseLimit: time.Hour})
+	e := sessions(t, Options{IdleInTransaction: time.Hour, TransactionTime: time.Hour})
 	first := lease(t, e)
 	ctx, cancel := context.WithCancel(background)
 	done := make(chan error, 1)
@@ -242,7 +242,7 @@ func TestCanceledLeaseIsNotKept(t *testing.T) {
 }
 
 func TestReadsRunBesideALease(t *testing.T) {
-	e := sessions(t, Options{Readers: 1, LeaseIdle: time.Hour})
+	e := sessions(t, Options{Readers: 1, IdleInTransaction: time.Hour})
 	l := lease(t, e)
 	defer l.Rollback()
 	if err := l.Run(insert("a", nil, epoch)); err != nil {
@@ -357,9 +357,9 @@ func TestWatchdogSeesWhateverHangs(t *testing.T) {
 
 // A look at a directory that hangs, as on a network, keeps nothing else from being looked after.
 func TestHungDirectoryDelaysNothing(t *testing.T) {
-	o := Options{QueueWait: time.Millisecond}
+	o := Options{WriterWait: time.Millisecond}
 	o.setDefaults()
-	q := newQueue(1, o.QueueWait)
+	q := newQueue(1, o.WriterWait)
 	d := newWatchdog(&o, q, newSnapshots())
 	looking, release := make(chan struct{}), make(chan struct{})
 	d.reclaim = func(time.Time) {}

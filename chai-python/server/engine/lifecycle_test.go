@@ -151,7 +151,7 @@ func TestDiskIsLookedAtSeldom(t *testing.T) {
 
 func TestCloseDrainsTheQueue(t *testing.T) {
 	dir := t.TempDir()
-	e := sessions(t, Options{Dir: dir, LeaseIdle: time.Hour, LeaseLimit: time.Hour})
+	e := sessions(t, Options{Dir: dir, IdleInTransaction: time.Hour, TransactionTime: time.Hour})
 	l := lease(t, e)
 	errs := make(chan error, 3)
 	for i := range 3 {
@@ -220,7 +220,7 @@ func TestOptionsAreCheckedBeforeAnyIO(t *testing.T) {
 		"negative readers":    {Dir: "x", Readers: -1},
 		"negative queue":      {Dir: "x", QueueRequests: -1},
 		"negative wait":       {Dir: "x", LockWait: -time.Second},
-		"transactions of 5MB": {Dir: "x", TransactionBytes: 5 << 20},
+		"transactions of 5MB": {Dir: "x", MaxTransactionBytes: 5 << 20},
 	} {
 		if _, err := Open(background, o); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -15,26 +15,26 @@ type Options struct {
 	Dir       string // directory of the database, or Memory; "" is refused
 	MustExist bool   // refuse to create a database
 
-	Readers      int // read transactions that are open ahead when a commit begins; default 4
-	MaxReads     int // calls of Read at once; default 1024
-	MaxSnapshots int // snapshots held at once; default 100
+	Readers             int // read transactions that are open ahead when a commit begins; default 4
+	MaxReads            int // calls of Read at once; default 1024
+	MaxReadTransactions int // snapshots held at once; default 100
 
-	GroupRequests    int // requests in one group commit; default 64
-	GroupBytes       int // estimated bytes in one group commit; default 1 MiB
-	QueueRequests    int // requests waiting for the writer; default 1024
-	CacheBytes       int // bytes of rows kept by primary key; default 32 MiB, negative for none
-	TransactionBytes int // bytes of keys and values in one transaction; default 4 MiB, at most 4 MiB
+	GroupRequests       int // requests in one group commit; default 64
+	GroupBytes          int // estimated bytes in one group commit; default 1 MiB
+	QueueRequests       int // requests waiting for the writer; default 1024
+	CacheBytes          int // bytes of rows kept by primary key; default 32 MiB, negative for none
+	MaxTransactionBytes int // bytes of keys and values in one transaction; default 4 MiB, at most 4 MiB
 
-	LockWait        time.Duration // wait for the directory's lock; default 5 s
-	QueueWait       time.Duration // longest wait for the writer; default 5 s
-	LeaseIdle       time.Duration // a lease may be idle this long; default 5 s
-	LeaseLimit      time.Duration // a lease may live this long; default 30 s
-	TransactionTurn time.Duration // the same while others wait for the writer; default 1 s
-	SnapshotIdle    time.Duration // a held snapshot may be idle this long; default 30 s
-	SnapshotLimit   time.Duration // a held snapshot may live this long; default 10 min
-	HangLimit       time.Duration // one request, or one commit, may take this long; default 5 s
-	SchemaLimit     time.Duration // the same for a schema request, which may build an index; default 5 min
-	CloseWait       time.Duration // Close waits this long for requests and readers; default 10 s
+	LockWait            time.Duration // wait for the directory's lock; default 5 s
+	WriterWait          time.Duration // longest wait for the writer; default 5 s
+	IdleInTransaction   time.Duration // a lease may be idle this long; default 5 s
+	TransactionTime     time.Duration // a lease may live this long; default 30 s
+	TransactionTurn     time.Duration // the same while others wait for the writer; default 1 s
+	IdleReadTransaction time.Duration // a held snapshot may be idle this long; default 30 s
+	ReadTransactionTime time.Duration // a held snapshot may live this long; default 10 min
+	HangLimit           time.Duration // one request, or one commit, may take this long; default 5 s
+	SchemaLimit         time.Duration // the same for a schema request, which may build an index; default 5 min
+	CloseWait           time.Duration // Close waits this long for requests and readers; default 10 s
 
 	DiskFloor int64 // writes are refused below this many free bytes; default: 5 % of the file system, from 32 MiB to 1 GiB; < 0: no floor
 
@@ -49,9 +49,9 @@ type Options struct {
 	step   func(name string) // called after each step of creating a database
 }
 
-// maxTransactionBytes keeps a transaction below the 10 MB at which Chai begins
+// LargestTransaction keeps a transaction below the 10 MB at which Chai begins
 // to write uncommitted parts, where rollback and recovery lose index entries.
-const maxTransactionBytes = 4 << 20
+const LargestTransaction = 4 << 20
 
 func orDefault[T comparable](field *T, value T) {
 	var zero T
@@ -63,19 +63,19 @@ func orDefault[T comparable](field *T, value T) {
 func (o *Options) setDefaults() {
 	orDefault(&o.Readers, 4)
 	orDefault(&o.MaxReads, 1024)
-	orDefault(&o.MaxSnapshots, 100)
+	orDefault(&o.MaxReadTransactions, 100)
 	orDefault(&o.GroupRequests, 64)
 	orDefault(&o.GroupBytes, 1<<20)
 	orDefault(&o.QueueRequests, 1024)
 	orDefault(&o.CacheBytes, 32<<20)
-	orDefault(&o.TransactionBytes, maxTransactionBytes)
+	orDefault(&o.MaxTransactionBytes, LargestTransaction)
 	orDefault(&o.LockWait, 5*time.Second)
-	orDefault(&o.QueueWait, 5*time.Second)
-	orDefault(&o.LeaseIdle, 5*time.Second)
-	orDefault(&o.LeaseLimit, 30*time.Second)
+	orDefault(&o.WriterWait, 5*time.Second)
+	orDefault(&o.IdleInTransaction, 5*time.Second)
+	orDefault(&o.TransactionTime, 30*time.Second)
 	orDefault(&o.TransactionTurn, time.Second)
-	orDefault(&o.SnapshotIdle, 30*time.Second)
-	orDefault(&o.SnapshotLimit, 10*time.Minute)
+	orDefault(&o.IdleReadTransaction, 30*time.Second)
+	orDefault(&o.ReadTransactionTime, 10*time.Minute)
 	orDefault(&o.HangLimit, 5*time.Second)
 	orDefault(&o.SchemaLimit, 5*time.Minute)
 	orDefault(&o.CloseWait, 10*time.Second)
@@ -99,14 +99,14 @@ func (o *Options) validate() error {
 	for _, n := range []struct {
 		name  string
 		value int
-	}{{"Readers", o.Readers}, {"MaxReads", o.MaxReads}, {"MaxSnapshots", o.MaxSnapshots}, {"GroupRequests", o.GroupRequests}, {"GroupBytes", o.GroupBytes},
-		{"QueueRequests", o.QueueRequests}, {"TransactionBytes", o.TransactionBytes}} {
+	}{{"Readers", o.Readers}, {"MaxReads", o.MaxReads}, {"MaxReadTransactions", o.MaxReadTransactions}, {"GroupRequests", o.GroupRequests}, {"GroupBytes", o.GroupBytes},
+		{"QueueRequests", o.QueueRequests}, {"MaxTransactionBytes", o.MaxTransactionBytes}} {
 		if n.value < 1 {
 			return pgerr.New(pgerr.InvalidParameterValue, "%s is %d, must be at least 1", n.name, n.value)
 		}
 	}
-	if o.TransactionBytes > maxTransactionBytes {
-		return pgerr.New(pgerr.InvalidParameterValue, "TransactionBytes is %d, must be at most %d", o.TransactionBytes, maxTransactionBytes)
+	if o.MaxTransactionBytes > LargestTransaction {
+		return pgerr.New(pgerr.InvalidParameterValue, "MaxTransactionBytes is %d, must be at most %d", o.MaxTransactionBytes, LargestTransaction)
 	}
 	return o.validateWaits()
 }
@@ -115,9 +115,9 @@ func (o *Options) validateWaits() error {
 	for _, d := range []struct {
 		name  string
 		value time.Duration
-	}{{"LockWait", o.LockWait}, {"QueueWait", o.QueueWait}, {"LeaseIdle", o.LeaseIdle}, {"LeaseLimit", o.LeaseLimit},
+	}{{"LockWait", o.LockWait}, {"WriterWait", o.WriterWait}, {"IdleInTransaction", o.IdleInTransaction}, {"TransactionTime", o.TransactionTime},
 		{"TransactionTurn", o.TransactionTurn},
-		{"SnapshotIdle", o.SnapshotIdle}, {"SnapshotLimit", o.SnapshotLimit}, {"HangLimit", o.HangLimit},
+		{"IdleReadTransaction", o.IdleReadTransaction}, {"ReadTransactionTime", o.ReadTransactionTime}, {"HangLimit", o.HangLimit},
 		{"SchemaLimit", o.SchemaLimit}, {"CloseWait", o.CloseWait}} {
 		if d.value < 0 {
 			return pgerr.New(pgerr.InvalidParameterValue, "%s is %s, must not be negative", d.name, d.value)

@@ -60,7 +60,7 @@ type readers struct {
 }
 
 func newReaders(o *Options, connector driver.Connector, direct *directRows) *readers {
-	p := &readers{connector: connector, size: o.Readers, limits: [readUses]int{shortRead: o.MaxReads, heldRead: o.MaxSnapshots},
+	p := &readers{connector: connector, size: o.Readers, limits: [readUses]int{shortRead: o.MaxReads, heldRead: o.MaxReadTransactions},
 		direct: direct, cache: newRowCache(o.CacheBytes), idle: make(chan struct{})}
 	p.opened.L = &p.mu
 	return p

@@ -305,7 +305,7 @@ func TestReadsBeyondTheFreeOnesDuringASync(t *testing.T) {
 }
 
 func TestReadsAreBounded(t *testing.T) {
-	e := sessions(t, Options{MaxReads: 2, MaxSnapshots: 2})
+	e := sessions(t, Options{MaxReads: 2, MaxReadTransactions: 2})
 	one, err := e.Snapshot(background)
 	if err != nil {
 		t.Fatal(err)
@@ -339,8 +339,8 @@ func TestSnapshotLimits(t *testing.T) {
 		o    Options
 		code string
 	}{
-		"idle":  {Options{SnapshotIdle: 20 * time.Millisecond}, pgerr.IdleInTransactionSessionTimeout},
-		"total": {Options{SnapshotLimit: 20 * time.Millisecond}, pgerr.TransactionTimeout},
+		"idle":  {Options{IdleReadTransaction: 20 * time.Millisecond}, pgerr.IdleInTransactionSessionTimeout},
+		"total": {Options{ReadTransactionTime: 20 * time.Millisecond}, pgerr.TransactionTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := open(t, test.o)

@@ -201,7 +201,7 @@ func TestASweepAsksTheRowWhereItKnowsIt(t *testing.T) {
 
 // What a sweep writes counts like everything else.
 func TestASweepIsCharged(t *testing.T) {
-	e := sessions(t, Options{TransactionBytes: 1024})
+	e := sessions(t, Options{MaxTransactionBytes: 1024})
 	for i := range 60 {
 		mustWrite(t, e, insertSession(fmt.Sprint("t", i), epoch))
 	}

@@ -19,7 +19,7 @@ type Snapshot struct {
 }
 
 // Snapshot takes the newest published snapshot for the caller alone. Beyond
-// Options.MaxSnapshots of them it fails.
+// Options.MaxReadTransactions of them it fails.
 func (e *Engine) Snapshot(ctx context.Context) (*Snapshot, error) {
 	c, err := e.readers.acquire(ctx, heldRead)
 	if err != nil {

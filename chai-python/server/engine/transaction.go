@@ -151,9 +151,9 @@ func (t *writeTx) DefineIndex(ddl string, check func(value any) error) error {
 
 func (t *writeTx) Charge(bytes int) error {
 	t.charged += bytes
-	if t.charged <= t.w.o.TransactionBytes {
+	if t.charged <= t.w.o.MaxTransactionBytes {
 		return nil
 	}
-	return t.fail(pgerr.New(pgerr.ProgramLimitExceeded, "transaction of %d bytes is too large, the limit is %d", t.charged, t.w.o.TransactionBytes).
+	return t.fail(pgerr.New(pgerr.ProgramLimitExceeded, "transaction of %d bytes is too large, the limit is %d", t.charged, t.w.o.MaxTransactionBytes).
 		WithHint("Write less in one transaction."))
 }

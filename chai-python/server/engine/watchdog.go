@@ -77,7 +77,7 @@ func (d *watchdog) busy() bool { return d.lease.Load() != nil || d.since.Load() 
 
 // period is short enough to keep every limit within a tenth.
 func (d *watchdog) period() time.Duration {
-	shortest := min(d.o.QueueWait, d.o.LeaseIdle, d.o.LeaseLimit, d.o.SnapshotIdle, d.o.SnapshotLimit, d.o.HangLimit)
+	shortest := min(d.o.WriterWait, d.o.IdleInTransaction, d.o.TransactionTime, d.o.IdleReadTransaction, d.o.ReadTransactionTime, d.o.HangLimit)
 	return min(max(shortest/10, time.Millisecond), 250*time.Millisecond)
 }
 
@@ -111,9 +111,9 @@ func apart(runs *atomic.Bool, do func()) {
 func (d *watchdog) sweep(now time.Time) {
 	d.reclaim(now)
 	d.queue.expire(now)
-	d.snapshots.expire(now, d.o.SnapshotIdle, d.o.SnapshotLimit)
+	d.snapshots.expire(now, d.o.IdleReadTransaction, d.o.ReadTransactionTime)
 	if l := d.lease.Load(); l != nil {
-		l.expire(now, d.o.LeaseIdle, d.o.LeaseLimit)
+		l.expire(now, d.o.IdleInTransaction, d.o.TransactionTime)
 	}
 }
 

@@ -204,7 +204,7 @@ func TestNothingWrittenSyncsNothing(t *testing.T) {
 }
 
 func TestTransactionLimit(t *testing.T) {
-	e := sessions(t, Options{TransactionBytes: 1000})
+	e := sessions(t, Options{MaxTransactionBytes: 1000})
 	big := func(token string, bytes int) func(Writer) error {
 		return func(w Writer) error {
 			if err := w.Charge(bytes); err != nil {
@@ -244,7 +244,7 @@ func TestTakeGroups(t *testing.T) {
 }
 
 func TestRequestsDoNotWaitForEver(t *testing.T) {
-	e := sessions(t, Options{QueueWait: 50 * time.Millisecond, LeaseIdle: time.Hour, LeaseLimit: time.Hour})
+	e := sessions(t, Options{WriterWait: 50 * time.Millisecond, IdleInTransaction: time.Hour, TransactionTime: time.Hour})
 	lease, err := e.Lease(background, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 // openCharged has transactions of so many bytes.
 func openCharged(t *testing.T, bytes int) *database {
 	t.Helper()
-	e, err := engine.Open(context.Background(), engine.Options{Dir: engine.Memory, TransactionBytes: bytes, HangLimit: time.Minute})
+	e, err := engine.Open(context.Background(), engine.Options{Dir: engine.Memory, MaxTransactionBytes: bytes, HangLimit: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

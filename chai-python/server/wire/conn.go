@@ -62,7 +62,7 @@ type conn struct {
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{
 		server: s, socket: nc, nc: nc, backend: pgproto3.NewBackend(nc, nc), cancel: newCanceler(), log: s.options.Log,
-		settings:   newSettings(s.options.Version, s.options.StatementTime),
+		settings:   newSettings(s.options.Version, s.options.StatementTimeout),
 		statements: map[string]*statement{},
 		portals:    map[string]*portal{},
 		meter:      gate.NewMeter(s.lane, s.memory, s.options.ConnectionMemory),
@@ -244,17 +244,17 @@ func (c *conn) flush() error {
 	}
 	if isTimeout(err) {
 		c.log.Warn("disconnecting a client that does not take its reply; --send-timeout is the limit, or up to a quarter more",
-			"limit", c.server.options.WriteTimeout)
+			"limit", c.server.options.SendTimeout)
 	} else {
 		c.log.Info("client left before it took its reply", "error", err)
 	}
 	return errOver
 }
 
-// limitWrite gives the client WriteTimeout to take a reply, or up to a quarter
+// limitWrite gives the client SendTimeout to take a reply, or up to a quarter
 // more: a new deadline for each reply would cost a tenth of a find.
 func (c *conn) limitWrite() {
-	limit, now := c.server.options.WriteTimeout, time.Now()
+	limit, now := c.server.options.SendTimeout, time.Now()
 	if c.writeBy.Sub(now) < limit {
 		c.writeBy = now.Add(limit + limit/4)
 		c.socket.SetWriteDeadline(c.writeBy)

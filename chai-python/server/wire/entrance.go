@@ -79,7 +79,7 @@ func (s *Server) makeRoom(c *conn) bool {
 	if s.draining {
 		return false
 	}
-	victim := s.entering.idlest(c.remote() && s.entering.remote >= s.options.MaxStrangers)
+	victim := s.entering.idlest(c.remote() && s.entering.remote >= s.options.MaxUnauthenticated)
 	if victim == nil {
 		return false
 	}

@@ -14,7 +14,7 @@ import (
 // Who only knocks does not keep others from coming in, whether over TCP or on the Unix socket.
 func TestSilentClientsGiveWay(t *testing.T) {
 	var log safeBuffer
-	s := startRemote(t, Options{MaxConnections: 6, MaxStrangers: 3, Log: testLog(&log)})
+	s := startRemote(t, Options{MaxConnections: 6, MaxUnauthenticated: 3, Log: testLog(&log)})
 	asked := s.login(t, testUser) // the oldest, but it has said who it is
 	var silent []*client
 	for i := range 2 {
@@ -75,7 +75,7 @@ func TestFailedLoginsKeepTheirPlaces(t *testing.T) {
 	failed := make(chan map[progress]int, 1)
 	var s *remoteServer
 	log := slog.New(&logWatcher{Handler: slog.DiscardHandler, message: "login failed", seen: func() { failed <- s.progresses() }})
-	s = startRemote(t, Options{MaxStrangers: 2, LoginDelay: time.Millisecond, Log: log})
+	s = startRemote(t, Options{MaxUnauthenticated: 2, LoginDelay: time.Millisecond, Log: log})
 	guess := s.login(t, testUser)
 	guess.send(final(proofOf(t, "wrong", guess.challenge(first(scramPlain, clientFirst)))))
 	if counts := <-failed; counts[refused] != 1 {

@@ -43,7 +43,7 @@ type fuzzServer struct {
 func startFuzzServer(f *testing.F) *fuzzServer {
 	log := &defectLog{}
 	s := &fuzzServer{defects: log, testServer: startServer(f, Options{
-		Log: slog.New(log), MaxMessageBytes: 1 << 20, StartupTimeout: patience / 4, LeaseIdle: patience / 4, WriteTimeout: patience / 4,
+		Log: slog.New(log), MaxMessageBytes: 1 << 20, LoginTimeout: patience / 4, IdleInTransaction: patience / 4, SendTimeout: patience / 4,
 	})}
 	c := s.connect(f)
 	s.restore(c)

@@ -62,7 +62,7 @@ type testServer struct {
 
 func startServer(t testing.TB, o Options, others ...Listener) *testServer {
 	t.Helper()
-	return serveDatabase(t, engine.Options{Dir: engine.Memory, LeaseIdle: o.LeaseIdle}, o, others...)
+	return serveDatabase(t, engine.Options{Dir: engine.Memory, IdleInTransaction: o.IdleInTransaction}, o, others...)
 }
 
 func serveDatabase(t testing.TB, e engine.Options, o Options, others ...Listener) *testServer {

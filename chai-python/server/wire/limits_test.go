@@ -13,7 +13,7 @@ import (
 
 func TestSlowReaderIsDisconnected(t *testing.T) {
 	var log safeBuffer
-	s := startServer(t, Options{WriteTimeout: 100 * time.Millisecond, Log: testLog(&log)})
+	s := startServer(t, Options{SendTimeout: 100 * time.Millisecond, Log: testLog(&log)})
 	c := s.connect(t)
 	c.run("CREATE TABLE t (id TEXT PRIMARY KEY, b BYTEA)")
 	c.send(parse("", "INSERT INTO t VALUES ('a', $1)"),
@@ -27,7 +27,7 @@ func TestSlowReaderIsDisconnected(t *testing.T) {
 }
 
 func TestClientThatOnlySends(t *testing.T) {
-	s := startServer(t, Options{WriteTimeout: 100 * time.Millisecond, MaxConnections: 1})
+	s := startServer(t, Options{SendTimeout: 100 * time.Millisecond, MaxConnections: 1})
 	c := s.connect(t)
 	endless, err := query("SELECT 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'").Encode(nil)
 	if err != nil {

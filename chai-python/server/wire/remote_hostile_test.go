@@ -198,7 +198,7 @@ func TestFailedLoginsAreSlow(t *testing.T) {
 
 // All of a login's steps share one deadline, TLS included.
 func TestLoginHasADeadline(t *testing.T) {
-	s := startRemote(t, Options{StartupTimeout: 1500 * time.Millisecond})
+	s := startRemote(t, Options{LoginTimeout: 1500 * time.Millisecond})
 	c, err := s.pgx(t, "") // the deadline is for the login alone
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func TestNothingIsSmuggledBeforeTLS(t *testing.T) {
 }
 
 func TestRandomBytesOverTCP(t *testing.T) {
-	s := startRemote(t, Options{MaxStrangers: 100})
+	s := startRemote(t, Options{MaxUnauthenticated: 100})
 	bystander, err := s.pgx(t, "")
 	if err != nil {
 		t.Fatal(err)
@@ -301,7 +301,7 @@ func TestDamagedTLS(t *testing.T) {
 // Strangers cost little: neither what they announce nor their number is paid in
 // memory.
 func TestStrangersCostNoMemory(t *testing.T) {
-	s := startRemote(t, Options{MaxStrangers: 60, MaxConnections: 200})
+	s := startRemote(t, Options{MaxUnauthenticated: 60, MaxConnections: 200})
 	before := heap()
 	for range 20 {
 		s.dialTCP(t).sendBytes([]byte{tlsHandshake, 3, 1, 0x40, 0, 1, 0, 0xff, 0xff})

@@ -148,8 +148,8 @@ func (s *Server) refusal(c *conn) error {
 		return errShuttingDown
 	case len(s.conns) >= s.options.MaxConnections:
 		return tooManyConnections(s.options.MaxConnections)
-	case c.remote() && s.entering.remote >= s.options.MaxStrangers:
-		return tooManyStrangers(s.options.MaxStrangers)
+	case c.remote() && s.entering.remote >= s.options.MaxUnauthenticated:
+		return tooManyUnauthenticated(s.options.MaxUnauthenticated)
 	}
 	return nil
 }

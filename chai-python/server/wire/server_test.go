@@ -11,8 +11,8 @@ import (
 
 func TestOptionsAreChecked(t *testing.T) {
 	for _, o := range []Options{
-		{MaxConnections: -1}, {MaxStrangers: -1}, {MaxMessageBytes: -1}, {MaxStatements: -1}, {MaxPortals: -1},
-		{StartupTimeout: -1}, {LoginDelay: -1}, {StatementTime: -1}, {WriteTimeout: -1}, {LeaseIdle: -1}, {IdleExit: -1},
+		{MaxConnections: -1}, {MaxUnauthenticated: -1}, {MaxMessageBytes: -1}, {MaxStatements: -1}, {MaxPortals: -1},
+		{LoginTimeout: -1}, {LoginDelay: -1}, {StatementTimeout: -1}, {SendTimeout: -1}, {IdleInTransaction: -1}, {IdleExit: -1},
 	} {
 		if _, err := NewServer(nil, nil, o); err == nil || !strings.Contains(err.Error(), "-1") {
 			t.Errorf("%+v: %v", o, err)

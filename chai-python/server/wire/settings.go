@@ -166,7 +166,7 @@ func (c *conn) idleLimit() time.Duration {
 	if c.tx.explicit {
 		limit = c.settings.ready.idleInTransaction
 	}
-	if most := c.server.options.LeaseIdle; c.tx.lease != nil && (limit == 0 || limit > most) {
+	if most := c.server.options.IdleInTransaction; c.tx.lease != nil && (limit == 0 || limit > most) {
 		limit = most
 	}
 	return limit

@@ -111,7 +111,7 @@ func TestCustomSettings(t *testing.T) {
 }
 
 func TestShowTellsTheStatementTimeoutThatApplies(t *testing.T) {
-	c := startServer(t, Options{StatementTime: 30 * time.Second}).connect(t)
+	c := startServer(t, Options{StatementTimeout: 30 * time.Second}).connect(t)
 	for set, want := range map[string]string{"DEFAULT": "30s", "0": "30s", "'31s'": "30s", "1500": "1500ms", "20000": "20s"} {
 		c.run("SET statement_timeout = " + set)
 		if got := c.shown("statement_timeout"); got != want {
@@ -128,7 +128,7 @@ func TestShowTellsTheStatementTimeoutThatApplies(t *testing.T) {
 // Nobody else's limit would end these waits in the time that the test has.
 func patientServer(t *testing.T) *testServer {
 	const long = time.Minute
-	return serveDatabase(t, engine.Options{Dir: engine.Memory, QueueWait: long, LeaseIdle: long}, Options{StatementTime: long, LeaseIdle: long})
+	return serveDatabase(t, engine.Options{Dir: engine.Memory, WriterWait: long, IdleInTransaction: long}, Options{StatementTimeout: long, IdleInTransaction: long})
 }
 
 func TestLockTimeoutEndsAWaitForTheWriter(t *testing.T) {

@@ -25,7 +25,7 @@ func tooManyConnections(limit int) error {
 		WithHint("Close idle connections, or raise --max-connections.").AsFatal()
 }
 
-func tooManyStrangers(limit int) error {
+func tooManyUnauthenticated(limit int) error {
 	return pgerr.New(pgerr.TooManyConnections, "too many clients are logging in: the limit is %d", limit).
 		WithHint("Try again in a moment, or raise --max-unauthenticated.").AsFatal()
 }

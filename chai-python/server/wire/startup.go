@@ -30,7 +30,7 @@ var errOver = errors.New("the connection is over")
 
 // startup greets the client: start packet, who it is, its settings.
 func (c *conn) startup() error {
-	if err := c.setDeadline(time.Now().Add(c.server.options.StartupTimeout)); err != nil {
+	if err := c.setDeadline(time.Now().Add(c.server.options.LoginTimeout)); err != nil {
 		return err
 	}
 	parameters, err := c.startupParameters()

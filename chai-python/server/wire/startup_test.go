@@ -103,7 +103,7 @@ func TestStartupRefusals(t *testing.T) {
 }
 
 func TestStartupHasADeadline(t *testing.T) {
-	s := startServer(t, Options{StartupTimeout: time.Second})
+	s := startServer(t, Options{LoginTimeout: time.Second})
 	c := s.connect(t) // the deadline is for the start alone
 	silent, slow := s.dial(t), s.dial(t)
 	slow.sendBytes(packet(3<<16, "user\x00u\x00\x00")[:10])

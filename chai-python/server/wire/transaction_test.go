@@ -47,7 +47,7 @@ func TestLeaseEndsWithItsConnection(t *testing.T) {
 }
 
 func TestIdleLeaseIsTakenAway(t *testing.T) {
-	s := startServer(t, Options{LeaseIdle: time.Second})
+	s := startServer(t, Options{IdleInTransaction: time.Second})
 	reader := s.connect(t)
 	reader.run("CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER)")
 	reader.do("BEGIN; SELECT n FROM t", "BEGIN", "Columns n:23/0", "SELECT 0", "Ready T")
@@ -124,7 +124,7 @@ func TestStatementTimeout(t *testing.T) {
 // time is not the next one's.
 func TestStatementTimeLimit(t *testing.T) {
 	const limit = 500 * time.Millisecond
-	s := serveDatabase(t, engine.Options{Dir: engine.Memory, LeaseIdle: time.Minute, LeaseLimit: time.Minute}, Options{StatementTime: limit})
+	s := serveDatabase(t, engine.Options{Dir: engine.Memory, IdleInTransaction: time.Minute, TransactionTime: time.Minute}, Options{StatementTimeout: limit})
 	c := s.connect(t)
 	c.run("CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER)")
 	held, err := s.engine.Lease(t.Context(), nil)

@@ -64,18 +64,18 @@ func (f *limitFlags) validate() error {
 
 // limitEngine sets those limits that the engine keeps.
 func (f *limitFlags) limitEngine(o engine.Options) engine.Options {
-	o.QueueWait, o.TransactionBytes = f.WriterWait, f.MaxTransactionBytes
-	o.TransactionTurn, o.LeaseLimit, o.LeaseIdle = f.TransactionTurn, f.TransactionTime, f.IdleInTransaction
-	o.SnapshotLimit, o.SnapshotIdle = f.ReadTransactionTime, f.IdleReadTransaction
-	o.MaxReads, o.MaxSnapshots = f.MaxConnections+ownReads, f.MaxReadTransactions
+	o.WriterWait, o.MaxTransactionBytes = f.WriterWait, f.MaxTransactionBytes
+	o.TransactionTurn, o.TransactionTime, o.IdleInTransaction = f.TransactionTurn, f.TransactionTime, f.IdleInTransaction
+	o.ReadTransactionTime, o.IdleReadTransaction = f.ReadTransactionTime, f.IdleReadTransaction
+	o.MaxReads, o.MaxReadTransactions = f.MaxConnections+ownReads, f.MaxReadTransactions
 	return o
 }
 
 // limitWire sets those limits that connections keep.
 func (f *limitFlags) limitWire(o wire.Options) wire.Options {
-	o.MaxConnections, o.MaxStrangers = f.MaxConnections, f.MaxUnauthenticated
+	o.MaxConnections, o.MaxUnauthenticated = f.MaxConnections, f.MaxUnauthenticated
 	o.MaxMessageBytes, o.MaxStatements, o.MaxPortals = f.MaxMessageBytes, f.MaxStatements, f.MaxPortals
-	o.StatementTime, o.LeaseIdle = f.StatementTimeout, f.IdleInTransaction
-	o.StartupTimeout, o.WriteTimeout = f.LoginTimeout, f.SendTimeout
+	o.StatementTimeout, o.IdleInTransaction = f.StatementTimeout, f.IdleInTransaction
+	o.LoginTimeout, o.SendTimeout = f.LoginTimeout, f.SendTimeout
 	return o
 }

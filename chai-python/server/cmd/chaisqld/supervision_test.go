@@ -122,8 +122,8 @@ func TestWatchdogIsFed(t *testing.T) {
 // a watchdog of its own, after whose verdict it gets none.
 func TestWatchdogStarvesWhenTheWriterHangs(t *testing.T) {
 	hung, ended := make(chan struct{}), make(chan struct{})
-	db, err := engine.Open(t.Context(), engine.Options{Dir: engine.Memory, QueueWait: 50 * time.Millisecond, LeaseLimit: time.Hour, TransactionTurn: time.Hour,
-		LeaseIdle: time.Hour, HangLimit: time.Second, Fatal: func(string) { close(ended) }})
+	db, err := engine.Open(t.Context(), engine.Options{Dir: engine.Memory, WriterWait: 50 * time.Millisecond, TransactionTime: time.Hour, TransactionTurn: time.Hour,
+		IdleInTransaction: time.Hour, HangLimit: time.Second, Fatal: func(string) { close(ended) }})
 	if err != nil {
 		t.Fatal(err)
 	}
