@@ -49,9 +49,16 @@ type Options struct {
 	step   func(name string) // called after each step of creating a database
 }
 
-// LargestTransaction keeps a transaction below the 10 MB at which Chai begins
+// LargestTransaction is the most that MaxTransactionBytes may be: it keeps a transaction below the 10 MB at which Chai begins
 // to write uncommitted parts, where rollback and recovery lose index entries.
 const LargestTransaction = 4 << 20
+
+// Defaults are the Options that leave everything to us.
+func Defaults() Options {
+	var o Options
+	o.setDefaults()
+	return o
+}
 
 func orDefault[T comparable](field *T, value T) {
 	var zero T

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"chaisqld/engine"
 )
 
 // Options configures a Server. The zero value of every field means its default.
@@ -28,6 +30,9 @@ type Options struct {
 	Now                func() time.Time
 }
 
+// Defaults are the Options that leave everything to us.
+func Defaults() Options { return Options{}.withDefaults() }
+
 func (o Options) withDefaults() Options {
 	if o.Version == "" {
 		o.Version = "unknown"
@@ -50,7 +55,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.StatementTimeout, 30*time.Second)
 	setDefault(&o.PipelineTime, 500*time.Millisecond)
 	setDefault(&o.SendTimeout, 30*time.Second)
-	setDefault(&o.IdleInTransaction, 5*time.Second)
+	setDefault(&o.IdleInTransaction, engine.Defaults().IdleInTransaction)
 	return o
 }
 

@@ -75,7 +75,7 @@ type helpShown struct{}
 // parse gives the command's name, "" when all that was wanted is help.
 func parse(f *flags, args []string, stdout, stderr io.Writer) (command string, err error) {
 	parser, err := kong.New(f, kong.Name("chaisqld"), kong.Description(description), kong.Writers(stdout, stderr),
-		kong.DefaultEnvars("CHAISQLD"), kong.Exit(func(int) { panic(helpShown{}) }))
+		kong.DefaultEnvars("CHAISQLD"), limitDefaults(), kong.Exit(func(int) { panic(helpShown{}) }))
 	if err != nil {
 		return "", err
 	}

@@ -2,38 +2,73 @@ package main
 
 import (
 	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
 	"time"
 
 	"chaisqld/engine"
 	"chaisqld/wire"
+
+	"github.com/alecthomas/kong"
 )
 
 // limitFlags bound what clients can take from each other. Each limit says which
 // SQLSTATE its victim sees.
 type limitFlags struct {
-	MaxConnections      int           `default:"200" help:"Clients served at once; further ones are refused (53300), unless one that has not logged in can give way. Default: ${default}."`
-	MaxUnauthenticated  int           `placeholder:"N" help:"Of those, clients on TCP that have not logged in yet (53300); for a further one the oldest gives way that has said least, unless all have failed already. Default: 20, or half of --max-connections if that is less."`
-	MaxMessageBytes     int           `default:"8388608" help:"Bytes of one protocol message (54000, and the connection ends). Default: ${default}, 8 MiB."`
-	MaxStatements       int           `default:"1000" help:"Prepared statements of one connection (53400). Default: ${default}."`
-	MaxPortals          int           `default:"100" help:"Open portals of one connection (53400). Default: ${default}."`
-	MaxTransactionBytes int           `default:"4194304" help:"Bytes of keys and values that one transaction writes, at most 4194304 (54000). Default: ${default}, 4 MiB."`
-	MaxReadTransactions int           `default:"100" help:"READ ONLY transactions open at once, each of which keeps old files on the disk (53400). Default: ${default}."`
-	StatementTimeout    time.Duration `default:"30s" placeholder:"DURATION" help:"Longest time for the statements of one round trip; clients can SET statement_timeout to less (57014). Default: ${default}."`
-	WriterWait          time.Duration `default:"5s" placeholder:"DURATION" help:"Longest wait for the writer while another transaction holds it (55P03). Default: ${default}."`
-	TransactionTurn     time.Duration `default:"1s" placeholder:"DURATION" help:"Longest time that a transaction holds the writer while others wait for it; then it is rolled back, and may be tried again (40001). Default: ${default}. It is to be well below --writer-wait."`
-	TransactionTime     time.Duration `default:"30s" placeholder:"DURATION" help:"Longest time that a transaction holds the writer, even if nobody waits (25P04). Default: ${default}."`
-	IdleInTransaction   time.Duration `default:"5s" placeholder:"DURATION" help:"Longest pause in a transaction that has written and so holds the writer (25P03, and the connection ends). Default: ${default}. A transaction that has not written holds nothing and may wait, unless it is READ ONLY."`
-	IdleReadTransaction time.Duration `default:"30s" placeholder:"DURATION" help:"Longest pause in a READ ONLY transaction, which keeps old files on the disk (25P03). Default: ${default}."`
-	ReadTransactionTime time.Duration `default:"10m" placeholder:"DURATION" help:"Longest life of a READ ONLY transaction (25P04). Default: ${default}."`
-	LoginTimeout        time.Duration `default:"10s" placeholder:"DURATION" help:"From connecting to the first statement: TLS, password, start packet; then the client is disconnected. Default: ${default}."`
-	SendTimeout         time.Duration `default:"30s" placeholder:"DURATION" help:"For a client to take what it has asked for, or up to a quarter more; then it is disconnected. Default: ${default}."`
+	MaxConnections      int           `default:"${MaxConnections}" help:"Clients served at once; further ones are refused (53300), unless one that has not logged in can give way. Default: ${default}."`
+	MaxUnauthenticated  int           `placeholder:"N" help:"Of those, clients on TCP that have not logged in yet (53300); for a further one the oldest gives way that has said least, unless all have failed already. Default: ${MaxUnauthenticated}, or half of --max-connections if that is less."`
+	MaxMessageBytes     int           `default:"${MaxMessageBytes}" help:"Bytes of one protocol message (54000, and the connection ends). Default: ${default}, ${MaxMessageBytesInMiB} MiB."`
+	MaxStatements       int           `default:"${MaxStatements}" help:"Prepared statements of one connection (53400). Default: ${default}."`
+	MaxPortals          int           `default:"${MaxPortals}" help:"Open portals of one connection (53400). Default: ${default}."`
+	MaxTransactionBytes int           `default:"${MaxTransactionBytes}" help:"Bytes of keys and values that one transaction writes, at most ${LargestTransaction} (54000). Default: ${default}, ${MaxTransactionBytesInMiB} MiB."`
+	MaxReadTransactions int           `default:"${MaxReadTransactions}" help:"READ ONLY transactions open at once, each of which keeps old files on the disk (53400). Default: ${default}."`
+	StatementTimeout    time.Duration `default:"${StatementTimeout}" placeholder:"DURATION" help:"Longest time for the statements of one round trip; clients can SET statement_timeout to less (57014). Default: ${default}."`
+	WriterWait          time.Duration `default:"${WriterWait}" placeholder:"DURATION" help:"Longest wait for the writer while another transaction holds it (55P03). Default: ${default}."`
+	TransactionTurn     time.Duration `default:"${TransactionTurn}" placeholder:"DURATION" help:"Longest time that a transaction holds the writer while others wait for it; then it is rolled back, and may be tried again (40001). Default: ${default}. It is to be well below --writer-wait."`
+	TransactionTime     time.Duration `default:"${TransactionTime}" placeholder:"DURATION" help:"Longest time that a transaction holds the writer, even if nobody waits (25P04). Default: ${default}."`
+	IdleInTransaction   time.Duration `default:"${IdleInTransaction}" placeholder:"DURATION" help:"Longest pause in a transaction that has written and so holds the writer (25P03, and the connection ends). Default: ${default}. A transaction that has not written holds nothing and may wait, unless it is READ ONLY."`
+	IdleReadTransaction time.Duration `default:"${IdleReadTransaction}" placeholder:"DURATION" help:"Longest pause in a READ ONLY transaction, which keeps old files on the disk (25P03). Default: ${default}."`
+	ReadTransactionTime time.Duration `default:"${ReadTransactionTime}" placeholder:"DURATION" help:"Longest life of a READ ONLY transaction (25P04). Default: ${default}."`
+	LoginTimeout        time.Duration `default:"${LoginTimeout}" placeholder:"DURATION" help:"From connecting to the first statement: TLS, password, start packet; then the client is disconnected. Default: ${default}."`
+	SendTimeout         time.Duration `default:"${SendTimeout}" placeholder:"DURATION" help:"For a client to take what it has asked for, or up to a quarter more; then it is disconnected. Default: ${default}."`
 }
 
 const (
 	leastMessageBytes = 64 << 10 // statements of 16 KiB and their parameters should pass
-	mostTransaction   = 4 << 20  // beyond it Chai loses index entries
 	ownReads          = 16       // the server's own beside those of its clients, each of whom reads one thing at a time
 )
+
+// limitDefaults are those of the options that have the flags' names.
+func limitDefaults() kong.Vars {
+	vars := kong.Vars{"LargestTransaction": strconv.Itoa(engine.LargestTransaction)}
+	for _, options := range []any{engine.Defaults(), wire.Defaults()} {
+		fields := reflect.ValueOf(options)
+		for i := range fields.NumField() {
+			field := fields.Type().Field(i)
+			if !field.IsExported() {
+				continue
+			}
+			switch value := fields.Field(i).Interface().(type) {
+			case int:
+				vars[field.Name] = strconv.Itoa(value)
+				vars[field.Name+"InMiB"] = strconv.Itoa(value >> 20)
+			case time.Duration:
+				vars[field.Name] = brief(value)
+			}
+		}
+	}
+	return vars
+}
+
+// brief writes 10m0s as 10m.
+func brief(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	return text
+}
 
 func (f *limitFlags) validate() error {
 	for _, n := range []struct {
@@ -46,8 +81,8 @@ func (f *limitFlags) validate() error {
 			return fmt.Errorf("--%s is %d, must be at least %d", n.flag, n.value, n.least)
 		}
 	}
-	if f.MaxTransactionBytes > mostTransaction {
-		return fmt.Errorf("--max-transaction-bytes is %d, must be at most %d", f.MaxTransactionBytes, mostTransaction)
+	if f.MaxTransactionBytes > engine.LargestTransaction {
+		return fmt.Errorf("--max-transaction-bytes is %d, must be at most %d", f.MaxTransactionBytes, engine.LargestTransaction)
 	}
 	for _, d := range []struct {
 		flag  string
