@@ -52,6 +52,7 @@ type WriteRequest struct {
 	Client *Client // who asks, for whom the writer's time is counted; nil: somebody else each time
 	Bytes  int     // estimate of keys and values, for the size of the group
 	Schema bool    // it calls Define: it runs in a transaction of its own
+	Probe  bool    // it only asks whether the writer answers: no transaction ends because it waits
 	Frees  bool    // it writes nothing but deletions: it may run when the disk is nearly full
 	// Run may be called again after its transaction was rolled back because of
 	// another member of the group, so it resets its own results first.

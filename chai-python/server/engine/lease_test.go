@@ -169,6 +169,29 @@ func TestLeaseEndsForThoseWhoWait(t *testing.T) {
 	mustCheck(t, e, 1)
 }
 
+// The service manager's watchdog is fed after a look at the writer, which must not cost anybody a transaction.
+func TestNoLeaseEndsForAProbe(t *testing.T) {
+	e := sessions(t, unlimited(Options{TransactionTurn: time.Nanosecond}))
+	l := lease(t, e)
+	probed := make(chan error, 1)
+	go func() {
+		probed <- e.Write(background, WriteRequest{Probe: true, Run: func(Writer) error { return nil }})
+	}()
+	eventually(t, "the probe waits", func() bool { return waiting(e) == 1 })
+	e.watchdog.sweep(time.Now())
+	if err := l.Run(insert("a", nil, epoch)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "the probe", func() {
+		if err := <-probed; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // One that always has a statement running is ended all the same.
 func TestBusyLeaseEndsForThoseWhoWait(t *testing.T) {
 	e := sessions(t, Options{TransactionTurn: time.Nanosecond, WriterWait: time.Hour}) // the watchdog looks every quarter of a second

@@ -72,11 +72,11 @@ func (q *queue) charge(served []*request) {
 	}
 }
 
-// contended says that somebody waits.
+// contended says that somebody waits who has something to write.
 func (q *queue) contended() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.waiting) > 0
+	return slices.ContainsFunc(q.waiting, func(r *request) bool { return !r.Probe })
 }
 
 func (q *queue) push(r *request) error {

@@ -66,7 +66,7 @@ func answers(ctx context.Context, db *engine.Engine, limit time.Duration) error 
 	if err := db.Read(ctx, read); err != nil {
 		return err
 	}
-	err := db.Write(ctx, engine.WriteRequest{Run: func(engine.Writer) error { return nil }})
+	err := db.Write(ctx, engine.WriteRequest{Probe: true, Run: func(engine.Writer) error { return nil }})
 	if isAnswer(err, db.WriterBusy()) {
 		return nil
 	}
