@@ -75,7 +75,7 @@ class MsgpackCodec:
         return data
 
     def loads(self, data: bytes) -> dict[str, Any]:
-        """The payload that dumps() made into *data*; of older versions of this package, too.
+        """The payload that dumps() made into *data*, or that was written as tagged JSON.
 
         :raises DecodeError: the data is damaged, or of an unknown format.
         """
