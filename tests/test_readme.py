@@ -1,6 +1,8 @@
 """What the README shows works: its Python is run, its commands exist, its links lead somewhere."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from wsgi_chaisession.testing import MemoryStore
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(language: str) -> list[str]:
@@ -108,6 +111,15 @@ def test_links_into_the_repository_lead_somewhere() -> None:
     for document in ("README.md", "SECURITY.md", "CHANGELOG.md"):
         for target in re.findall(r"\]\((?!https?://)([^)#]+)", (ROOT / document).read_text()):
             assert (ROOT / target).exists(), f"{document} links to {target}"
+
+
+@pytest.mark.parametrize("project", [ROOT, ROOT / "chai-python"], ids=["wsgi-chaisession", "chai-python"])
+def test_pypi_gets_no_link_that_leads_nowhere_there(project: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "metadata", "readme"]
+    text = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert re.findall(r"\]\((?!https?://|#)[^)]*\)", text) == []
+    here = (project / "README.md").read_text()
+    assert re.findall(CODE, text) == re.findall(CODE, here)
 
 
 def test_the_make_targets_exist() -> None:
