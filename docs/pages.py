@@ -1,9 +1,10 @@
-"""What MkDocs has to be told about this tree: pages outside of docs/, and links as the sources have them.
+"""What MkDocs has to be told about this tree: pages outside of docs/, programs as pages, and links.
 
 The Markdown files are read where they are, too, so their links are relative to their own places. Here a
 link to a page becomes one to that page, and a link to any other file of the tree becomes the file's path.
 """
 
+import ast
 import os
 import re
 from pathlib import Path, PurePosixPath
@@ -20,10 +21,31 @@ OUTSIDE = {
     "contributing.md": "CONTRIBUTING.md",
     "security.md": "SECURITY.md",
 }
-PAGES = {source: page for page, source in OUTSIDE.items()} | {
-    "benchmarks": "benchmarks.md",
-    "chai-python": "chai-python.md",
+# Title and files of each page; the first module's docstring is its introduction.
+PROGRAMS = {
+    "examples/hello.md": ("Bare WSGI", ["examples/hello.py"]),
+    "examples/flask.md": ("Flask", ["examples/flask_app.py"]),
+    "examples/django.md": ("Django", ["examples/django_app.py", "examples/page.py"]),
+    "examples/bottle.md": ("Bottle", ["examples/bottle_app.py", "examples/page.py"]),
+    "examples/pyramid.md": ("Pyramid", ["examples/pyramid_app.py", "examples/page.py"]),
+    "examples/falcon.md": ("Falcon", ["examples/falcon_app.py", "examples/page.py"]),
+    "examples/demo.md": ("The demo", ["examples/demo/app.py", "examples/demo/settings.py"]),
+    "examples/deploy.md": (
+        "supervisord and containers",
+        ["examples/deploy/supervisord.conf", "examples/deploy/Containerfile"],
+    ),
 }
+LANGUAGES = {".py": "python", ".conf": "ini", "": "dockerfile"}  # by the end of a file's name
+PAGES = (
+    {source: page for page, source in OUTSIDE.items()}
+    | {sources[0]: page for page, (_, sources) in PROGRAMS.items()}
+    | {
+        "benchmarks": "benchmarks.md",
+        "chai-python": "chai-python.md",
+        "examples/demo": "examples/demo.md",
+        "examples/deploy": "examples/deploy.md",
+    }
+)
 LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#)([^)#\s]*)(#[^)\s]*)?\)")
 BRACKETED = re.compile(r"^\s*`[^`]*`\s*$")
 
@@ -32,13 +54,29 @@ def on_files(files: Files, config: Any) -> Files:
     for page, source in OUTSIDE.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=text))
+    for page, (title, sources) in PROGRAMS.items():
+        files.append(File.generated(config, page, content=_listing(title, sources)))
     return files
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     uri = page.file.src_uri
+    if uri in PROGRAMS:
+        return markdown
     source = PurePosixPath(OUTSIDE.get(uri, f"docs/{uri}"))
     return LINK.sub(lambda link: _translated(link, source, uri), markdown)
+
+
+def _listing(title: str, sources: list[str]) -> str:
+    """A page that shows whole files."""
+    parts = [f"# {title}"]
+    for source in sources:
+        text = (ROOT / source).read_text(encoding="utf-8")
+        suffix = PurePosixPath(source).suffix
+        if source == sources[0] and suffix == ".py":
+            parts.append(ast.get_docstring(ast.parse(text)) or "")
+        parts.append(f"## `{source}`\n\n```{LANGUAGES[suffix]}\n{text.rstrip()}\n```")
+    return "\n\n".join(parts) + "\n"
 
 
 def _translated(link: re.Match[str], source: PurePosixPath, uri: str) -> str:

@@ -54,7 +54,7 @@ class MsgpackCodec:
     its ``__html__``. Refused: Enum, every other type, a time of day in a zone whose offset
     depends on the day, and a dict of which two keys would become the same text.
 
-    :param max_bytes: how long an encoded session may be.
+    :param max_bytes: how long an encoded session may be; 64 KiB by default.
     :raises ValueError: max_bytes is not positive.
     """
 
