@@ -1,6 +1,7 @@
-# Everything happens in .venv, which the first command makes. Needs Python 3.11 or newer with venv, make and git.
+# Packages are installed into .venv, which the first command makes; pip and Go keep their caches where they always do
+# (pip cache dir; go env GOCACHE GOMODCACHE). Needs Python 3.11 or newer with venv, make and git.
 #
-#   make test PYTHON=python3.13          another Python (after make clean)
+#   make test PYTHON=python3.13          another Python: .venv is made anew with it
 #   make test ARGS='-k cookie'           arguments for pytest
 #   CHAISQL_GO=/opt/go/bin/go make test  another Go
 
@@ -23,6 +24,18 @@ INPUTS := pyproject.toml constraints.txt $(wildcard chai-python/*.toml chai-pyth
 	chai-python/chaisql/version.py \
 	$(shell find $(SERVER) -type f ! -name '*_test.go' ! -path '*/testdata/*')
 
+# The Python that made .venv stays until another one is named.
+ifneq ($(filter command environment,$(origin PYTHON)),)
+MADE_BY := $(shell sed -n 's/^executable = //p' $(VENV)/pyvenv.cfg 2>/dev/null)
+NAMED := $(shell "$(PYTHON)" -c 'import os, sys; print(os.path.realpath(sys._base_executable))' 2>/dev/null)
+ifneq ($(MADE_BY),$(NAMED))
+ANOTHER_PYTHON := $(MADE_BY)
+endif
+endif
+
+# Refuse what is not a whole number (or, with a second argument, not a number) by the name that was given.
+number = @case "$($(1))" in ''|*[!0-9$(2)]*) echo "$(1) must be a number, not \"$($(1))\"" >&2; exit 1;; esac
+
 # What a person's own Go settings would change.
 unexport GOROOT
 export GOTOOLCHAIN := local
@@ -30,11 +43,12 @@ export GOWORK := off
 export GOFLAGS := -mod=readonly -buildvcs=false
 
 .DELETE_ON_ERROR:
-.PHONY: help demo docs test test-python test-server soak fuzz wheels differential venv lint lint-python lint-server clean
+.PHONY: help demo docs test test-python test-server soak fuzz wheels differential venv lint lint-python lint-server clean always
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
+# Its database is demo_db (DEMO_DIR=… for another). It is data, so `make clean` leaves it: rm -r demo_db.
 demo: $(READY) ## run the demonstration at http://127.0.0.1:8000 (PORT=… for another); Ctrl-C ends it
 	@$(BIN)/python -m examples.demo
 
@@ -62,6 +76,8 @@ docs: $(DOCS_READY) ## build the documentation in site/; a warning is an error
 
 soak: MINUTES ?= 60
 soak: $(READY) ## load, kill and audit the database for MINUTES=60
+	$(call number,MINUTES,.)
+	@echo "load, kill -9 and an audit: $(MINUTES) minutes; the result is printed at the end"
 	@$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
 
 # Go keeps what it learns in its cache, and an input that fails in testdata/fuzz of the package, from where every test run
@@ -69,6 +85,7 @@ soak: $(READY) ## load, kill and audit the database for MINUTES=60
 fuzz: MINUTES ?= 10
 fuzz: TARGET ?= Fuzz
 fuzz: $(READY) ## throw made-up input at the server, MINUTES=10 for each target (TARGET=FuzzSQL for one)
+	$(call number,MINUTES)
 	@go=$$(cat $(GO_CHOICE)) && cd $(SERVER) && export CGO_ENABLED=0 && failed= && \
 	targets=$$("$$go" test -list '^$(TARGET)' ./... | \
 		awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { while (n) print names[--n] ":" $$2 }') && \
@@ -86,6 +103,8 @@ wheels: $(RELEASE_READY) ## build, check and install the sdists and wheels for e
 differential: STATEMENTS ?= 100000
 differential: SEED ?= $(shell date +%s)
 differential: $(READY) ## compare STATEMENTS=100000 with PostgreSQL 15 (SEED=… repeats a run)
+	$(call number,STATEMENTS)
+	$(call number,SEED)
 	@go=$$(cat $(GO_CHOICE)) && cd $(SERVER) && \
 	"$$go" test -count=1 -timeout 2h -v -run StatementsAgree ./differential -args -statements $(STATEMENTS) -seed $(SEED)
 
@@ -108,17 +127,18 @@ lint-server: $(READY) ## check the Go code alone
 	echo "go vet ./..." && CGO_ENABLED=0 "$$go" vet ./... && \
 	echo "staticcheck ./..." && CGO_ENABLED=0 "$$go" run $(STATICCHECK) ./...
 
-clean: ## remove .venv and everything that was built or cached here
-	rm -rf $(VENV) dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean: ## remove .venv and everything that was built or cached here (not demo_db: rm -r demo_db)
+	rm -rf $(VENV) dist chai-python/dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): $(INPUTS)
+$(READY): $(INPUTS) $(if $(ANOTHER_PYTHON),always)
 	@command -v "$(PYTHON)" >/dev/null || { \
 		echo "there is no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
 		f"$(PYTHON) is Python {v[0]}.{v[1]}; 3.11 or newer is needed: make PYTHON=python3.12")'
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@$(if $(ANOTHER_PYTHON),echo "$(VENV) was made by $(ANOTHER_PYTHON): making it anew with $(NAMED)"; rm -rf $(VENV))
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
 	@$(PIP) 'pip>=25.1'
 	@$(FIND_GO) >$(GO_CHOICE) 2>/dev/null || test -n "$$CHAISQL_GO" || { \
