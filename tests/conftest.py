@@ -15,6 +15,7 @@ from wsgiref.validate import validator
 
 import pytest
 
+import wsgi_chaisession
 from benchmarks import servers
 from chaisql.process import end
 from wsgi_chaisession import ChaiStore, Session, SessionMiddleware, Store
@@ -118,6 +119,21 @@ def clock() -> ManualClock:
 @pytest.fixture
 def memory(clock: ManualClock) -> MemoryStore:
     return MemoryStore(clock)
+
+
+@pytest.fixture
+def stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[ChaiStore]]:
+    """The stores that a program of the documentation makes, closed behind it."""
+    made: list[ChaiStore] = []
+
+    def make(path: str) -> ChaiStore:
+        made.append(ChaiStore(path))
+        return made[-1]
+
+    monkeypatch.setattr(wsgi_chaisession, "ChaiStore", make)
+    yield made
+    for store in made:
+        store.close()
 
 
 class Browser:

@@ -14,18 +14,14 @@ from webtest import TestApp
 import wsgi_chaisession
 import wsgi_chaisession.cli
 from chaisql.cli import main as chaisql_main
+from documents import ROOT, blocks
 from reaper.cli import reaper
 from wsgi_chaisession import ChaiStore, SessionMiddleware
 from wsgi_chaisession.targets import ConfigurationError
 from wsgi_chaisession.testing import MemoryStore
 
-ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -43,23 +39,8 @@ def run(source: str) -> dict[str, Any]:
     return names
 
 
-@pytest.fixture
-def stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[ChaiStore]]:
-    """The stores that a program makes, so that they can be closed behind it."""
-    made: list[ChaiStore] = []
-
-    def make(path: str) -> ChaiStore:
-        made.append(ChaiStore(path))
-        return made[-1]
-
-    monkeypatch.setattr(wsgi_chaisession, "ChaiStore", make)
-    yield made
-    for store in made:
-        store.close()
-
-
 def test_the_first_program_counts_visits(somewhere: Path, stores: list[ChaiStore]) -> None:
-    names = run(blocks("python")[0])
+    names = run(blocks(README, "python")[0])
     assert len(stores) == 1
     browser = TestApp(names["application"])
     assert browser.get("/").text == "Visit number 1"
@@ -68,7 +49,7 @@ def test_the_first_program_counts_visits(somewhere: Path, stores: list[ChaiStore
 
 
 def test_the_second_block_logs_in_flashes_and_logs_out() -> None:
-    names = run(blocks("python")[1])
+    names = run(blocks(README, "python")[1])
 
     def app(environ: Any, start_response: Any) -> list[bytes]:
         session = environ["chaisession.session"]
@@ -93,10 +74,10 @@ def test_the_second_block_logs_in_flashes_and_logs_out() -> None:
 
 
 def test_every_python_block_is_among_the_tested() -> None:
-    assert len(blocks("python")) == 2
+    assert len(blocks(README, "python")) == 2
 
 
-@pytest.mark.parametrize("line", [line for line in blocks("sh")[-1].splitlines() if line])
+@pytest.mark.parametrize("line", [line for line in blocks(README, "sh")[-1].splitlines() if line])
 def test_commands_are_understood(line: str, somewhere: Path) -> None:
     """Each gets as far as looking for the directory, which is not there: 78, not 64."""
     program, *arguments = line.partition("#")[0].split()
@@ -108,9 +89,10 @@ def test_commands_are_understood(line: str, somewhere: Path) -> None:
 
 
 def test_links_into_the_repository_lead_somewhere() -> None:
-    for document in ("README.md", "SECURITY.md", "CHANGELOG.md"):
-        for target in re.findall(r"\]\((?!https?://)([^)#]+)", (ROOT / document).read_text()):
-            assert (ROOT / target).exists(), f"{document} links to {target}"
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "chai-python" / "README.md"]:
+        prose = CODE.sub("", document.read_text())
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", prose):
+            assert (document.parent / target).exists(), f"{document.relative_to(ROOT)} links to {target}"
 
 
 @pytest.mark.parametrize("project", [ROOT, ROOT / "chai-python"], ids=["wsgi-chaisession", "chai-python"])
@@ -124,5 +106,5 @@ def test_pypi_gets_no_link_that_leads_nowhere_there(project: Path) -> None:
 
 def test_the_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"\bmake (\w+)", "".join(blocks("sh"))):
+    for target in re.findall(r"\bmake (\w+)", "".join(blocks(README, "sh"))):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
