@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from wsgiref import simple_server
 
 import pytest
 from click.testing import CliRunner
@@ -33,8 +34,8 @@ def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         chaisql_main(["stop", str(tmp_path / "chai_db")])
 
 
-def run(source: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"__name__": "readme"}
+def run(source: str, name: str = "readme") -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": name}
     exec(compile(source, "README.md", "exec"), names)
     return names
 
@@ -46,6 +47,24 @@ def test_the_first_program_counts_visits(somewhere: Path, stores: list[ChaiStore
     assert browser.get("/").text == "Visit number 1"
     assert browser.get("/").text == "Visit number 2"
     assert TestApp(names["application"]).get("/").text == "Visit number 1"
+
+
+def test_the_first_program_serves_itself(
+    somewhere: Path, stores: list[ChaiStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[tuple[Any, ...]] = []
+
+    class Server:
+        def __init__(self, *arguments: Any) -> None:
+            served.append(arguments)
+
+        def serve_forever(self) -> None:
+            pass
+
+    monkeypatch.setattr(simple_server, "make_server", Server)
+    names = run(blocks(README, "python")[0], name="__main__")
+    assert served == [("127.0.0.1", 4000, names["application"])]
+    assert "http://127.0.0.1:4000/" in README
 
 
 def test_the_second_block_logs_in_flashes_and_logs_out() -> None:
@@ -75,6 +94,18 @@ def test_the_second_block_logs_in_flashes_and_logs_out() -> None:
 
 def test_every_python_block_is_among_the_tested() -> None:
     assert len(blocks(README, "python")) == 2
+
+
+def test_what_is_installed_is_here() -> None:
+    (line,) = re.findall(r"^.venv/bin/pip install (.*)$", "".join(blocks(README, "sh")), re.MULTILINE)
+    assert [(ROOT / path / "pyproject.toml").is_file() for path in line.split()] == [True, True]
+
+
+def test_the_table_of_frameworks_is_that_of_their_page() -> None:
+    here = re.findall(r"^\| ([\w ]+) \| (`.*?`) \| (`.*?`) \| \[", README, re.MULTILINE)
+    page = (ROOT / "docs" / "frameworks.md").read_text()
+    assert here
+    assert here == re.findall(r"^\| \[([\w ]+)\]\(#.*?\) \| (`.*?`) \| (`.*?`) \|$", page, re.MULTILINE)
 
 
 @pytest.mark.parametrize("line", [line for line in blocks(README, "sh")[-1].splitlines() if line])
