@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import requests
 import trustme
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.wait import WebDriverWait
 
 from browsers import chromium, forget_everything
 from chaisql.address import published_address
@@ -58,13 +61,22 @@ def text(browser: Chrome, selector: str = "body") -> str:
     return browser.find_element(By.CSS_SELECTOR, selector).text
 
 
+@contextmanager
+def leaving(browser: Chrome) -> Iterator[None]:
+    """Wait until what is done inside has led to another page: a click and "back" may return before that."""
+    page = browser.find_element(By.TAG_NAME, "html")
+    yield
+    WebDriverWait(browser, 60).until(staleness_of(page))
+
+
 def submit(browser: Chrome, action: str, **fields: str) -> None:
     form = browser.find_element(By.CSS_SELECTOR, f'form[action="{action}"]')
     for name, value in fields.items():
         field = form.find_element(By.NAME, name)
         field.clear()
         field.send_keys(value)
-    form.find_element(By.TAG_NAME, "button").click()
+    with leaving(browser):
+        form.find_element(By.TAG_NAME, "button").click()
 
 
 def token(browser: Chrome) -> str:
@@ -94,7 +106,8 @@ def test_a_login_outlives_the_servers_but_not_the_logout(browser: Chrome, start:
     submit(browser, "/logout")
     assert text(browser, "#h-user") == "Log in"
     assert token(browser) != old
-    browser.back()
+    with leaving(browser):
+        browser.back()
     assert text(browser, "#h-user") == "Log in"
     assert "Ada" not in browser.page_source
 
