@@ -1,7 +1,12 @@
 """A stop request that a signal handler may set."""
 
 import queue
+import time
 from typing import Protocol
+
+# Seconds without a look at the signals. One that comes just before a wait begins does not interrupt it, and
+# Python calls its handler only after the wait.
+SLICE = 1.0
 
 
 class StopRequest(Protocol):
@@ -34,13 +39,18 @@ class Stop:
 
     def wait(self, timeout: float) -> bool:
         """Wait until the stop is asked for or `wake` ends the wait, at most ``timeout`` seconds."""
-        if not self._set:
+        until = time.monotonic() + timeout
+        while not self._set:
+            left = until - time.monotonic()
             try:
-                self._wake.get(timeout=timeout)
+                self._wake.get(timeout=min(max(left, 0.0), SLICE))
             except queue.Empty:
+                if left > SLICE:
+                    continue
                 return self._set
             if self.is_set():
                 self._wake.put(None)  # for whoever else waits
+            break
         return self.is_set()
 
     def wake(self) -> None:

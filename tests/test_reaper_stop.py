@@ -28,6 +28,21 @@ def test_waiting_ends_when_a_signal_handler_asks_for_the_stop() -> None:
         signal.signal(signal.SIGUSR1, before)
 
 
+def test_a_signal_that_does_not_interrupt_the_wait_is_seen_nevertheless() -> None:
+    stop = Stop()
+    before = signal.signal(signal.SIGUSR1, lambda *_: stop.set())
+    # Another thread takes the signal, so that the wait goes on, as after one that came a moment before it.
+    taker = threading.Timer(0.05, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGUSR1))
+    try:
+        taker.start()
+        began = time.monotonic()
+        assert stop.wait(60)
+        assert time.monotonic() - began < 30
+    finally:
+        taker.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
 def test_all_who_wait_are_woken() -> None:
     stop = Stop()
     woken: list[bool] = []
