@@ -83,6 +83,7 @@ func (g *generator) expression(k kind, depth int) string {
 }
 
 func (g *generator) leaf(k kind) string {
+	g.s.floats = g.s.floats || k == float8
 	if g.columns && chance(g.r, 55) {
 		if name := g.columnOf(k); name != "" {
 			return name
@@ -95,6 +96,7 @@ func (g *generator) leaf(k kind) string {
 }
 
 func (g *generator) columnOf(k kind) string {
+	g.s.floats = g.s.floats || k == float8
 	var fitting []string
 	for _, c := range g.t.columns {
 		if c.kind == k {
@@ -124,6 +126,7 @@ var castable = [kinds][]kind{int4: {int4, int8, float8, boolean}, int8: {int4, i
 
 func (g *generator) castTo(k kind, depth int) string {
 	g.mayFail()
+	g.s.floats = g.s.floats || k == float8
 	from := kind(g.r.IntN(int(kinds)))
 	if k != text && chance(g.r, 85) {
 		from = pick(g.r, castable[k])

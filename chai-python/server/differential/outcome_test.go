@@ -36,6 +36,9 @@ type statement struct {
 	computes  bool // holds arithmetic or casts
 	setsKey   bool // whether two rows meet on one key depends on the order
 	otherDate bool // holds a timestamp in a notation that is not ISO 8601
+	floats    bool // holds floating-point numbers
+	sums      bool // adds up what may be floating-point numbers, in no settled order
+	strings   bool // puts texts together in no settled order
 	mutated   bool // no longer what it was made as
 }
 

@@ -8,18 +8,25 @@ func TestSettledStatements(t *testing.T) {
 	c := &comparison{T: t, theirs: connect(t, startPostgres(t)), ours: connect(t, startChaisqld(t)), counts: map[string]int{}}
 	c.table = &table{columns: []tableColumn{{name: "k"}}}
 	for _, mode := range []mode{simple, prepared} {
-		for _, sql := range []string{
-			`DROP TABLE IF EXISTS t`,
-			`CREATE TABLE t (k TEXT PRIMARY KEY, i INTEGER, b BIGINT, d DOUBLE PRECISION, y BYTEA, ts TIMESTAMP, o BOOLEAN, s TEXT NOT NULL DEFAULT 'dflt')`,
-			`CREATE INDEX ON t (ts)`,
-		} {
-			c.both(sql)
+		for _, list := range [][]string{settledStatements, settledGroups} {
+			c.settle(mode, list)
 		}
-		for _, sql := range settledStatements {
-			s := &statement{sql: sql, mode: mode, binaryOut: mode == prepared, ordered: true}
-			if ours, theirs := ask(c.ours, s), ask(c.theirs, s); !agree(s, ours, theirs) {
-				c.report("difference", s, c.state(), ours, theirs)
-			}
+	}
+}
+
+func (c *comparison) settle(mode mode, list []string) {
+	c.Helper()
+	for _, sql := range []string{
+		`DROP TABLE IF EXISTS t`,
+		`CREATE TABLE t (k TEXT PRIMARY KEY, i INTEGER, b BIGINT, d DOUBLE PRECISION, y BYTEA, ts TIMESTAMP, o BOOLEAN, s TEXT NOT NULL DEFAULT 'dflt')`,
+		`CREATE INDEX ON t (ts)`,
+	} {
+		c.both(sql)
+	}
+	for _, sql := range list {
+		s := &statement{sql: sql, mode: mode, binaryOut: mode == prepared, ordered: true}
+		if ours, theirs := ask(c.ours, s), ask(c.theirs, s); !agree(s, ours, theirs) {
+			c.report("difference", s, c.state(), ours, theirs)
 		}
 	}
 }

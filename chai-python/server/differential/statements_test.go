@@ -137,19 +137,15 @@ func (g *generator) query() string {
 	if chance(g.r, 5) {
 		from = pick(g.r, []string{"public.t", "T", `"t"`, "ONLY t", "nosuch", `"T"`})
 	}
-	if chance(g.r, 15) {
+	switch n := g.r.IntN(100); {
+	case n < 12:
 		return g.join("SELECT", g.list(1+g.r.IntN(3), g.aggregate), "FROM", from, g.where())
+	case n < 30:
+		return g.grouped(from)
+	case n < 37:
+		return g.distinct(from)
 	}
-	if chance(g.r, 4) {
-		c := pick(g.r, g.t.columns).name
-		return g.join("SELECT", c+", count(*)", "FROM", from, g.where(), "GROUP BY", c)
-	}
-	items := g.items()
-	distinct := ""
-	if chance(g.r, 4) {
-		distinct = "DISTINCT"
-	}
-	return g.join("SELECT", distinct, items, "FROM", from, g.where(), g.window())
+	return g.join("SELECT", g.items(), "FROM", from, g.where(), g.window())
 }
 
 func (g *generator) items() string {
@@ -160,19 +156,6 @@ func (g *generator) items() string {
 		return g.prefix + ".*, " + g.aliased(g.expression(kind(g.r.IntN(int(kinds))), 2))
 	}
 	return g.list(1+g.r.IntN(4), func() string { return g.aliased(g.expression(g.kindOfColumn(), 2)) })
-}
-
-func (g *generator) aggregate() string {
-	k := g.kindOfColumn()
-	switch g.r.IntN(10) {
-	case 0, 1, 2:
-		return "count(*)"
-	case 3, 4:
-		return "count(" + g.expression(k, 1) + ")"
-	case 5, 6, 7, 8:
-		return pick(g.r, []string{"min", "max", "MIN"}) + "(" + g.expression(k, 1) + ")"
-	}
-	return pick(g.r, []string{"sum(" + g.expression(k, 1) + ")", "count(*) + 1", "count(DISTINCT k)", "max(k), k", "avg(k)"})
 }
 
 // window writes ORDER BY, LIMIT and OFFSET.
@@ -195,6 +178,11 @@ func (g *generator) window() string {
 			order = g.join("ORDER BY", strings.Join(list, ", "))
 		}
 	}
+	return g.join(order, g.limits())
+}
+
+// limits writes LIMIT and OFFSET.
+func (g *generator) limits() string {
 	var limit, offset string
 	if chance(g.r, 35) {
 		limit = g.join("LIMIT", g.count())
@@ -211,7 +199,7 @@ func (g *generator) window() string {
 	if chance(g.r, 10) {
 		limit, offset = offset, limit
 	}
-	return g.join(order, limit, offset)
+	return g.join(limit, offset)
 }
 
 func (g *generator) direction() string {

@@ -20,9 +20,12 @@ type binder struct {
 	outer      *binder // of the statement around an inner SELECT
 	table      *table  // nil without FROM
 	alias      string
-	proposed   bool // EXCLUDED may be used
-	aggregates bool // count, min and max may be used
-	inAnd      bool // at the top level of WHERE, where IN (SELECT …) may stand
+	proposed   bool   // EXCLUDED may be used
+	aggregates bool   // aggregates may be used
+	clause     string // that has none
+	found      aggregates
+	columnsAt  map[*column]int // where a SELECT names columns
+	inAnd      bool            // at the top level of WHERE, where IN (SELECT …) may stand
 }
 
 func (b *binder) fail(at int, code, format string, args ...any) *pgerr.Error {
@@ -176,7 +179,7 @@ func (b *binder) where(x syntax.Expr) (node, error) {
 		return nil, nil
 	}
 	defer b.setInAnd(true)()
-	return b.condition(x, "WHERE")
+	return b.clauseCondition(x, "WHERE")
 }
 
 // pair binds two expressions that are compared with each other.

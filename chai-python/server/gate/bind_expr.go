@@ -87,7 +87,16 @@ func (b *binder) ownColumn(x *syntax.Column) (node, error) {
 	case !known:
 		return nil, b.fail(x.At(), pgerr.UndefinedColumn, "column %s.%s does not exist", x.Table, x.Name)
 	}
-	return &column{place, b.table.types[place]}, nil
+	n := &column{place, b.table.types[place]}
+	b.columnAt(n, x.At())
+	return n, nil
+}
+
+// columnAt notes where a column is named, for the message of a SELECT that groups by others.
+func (b *binder) columnAt(n *column, at int) {
+	if b.columnsAt != nil {
+		b.columnsAt[n] = at
+	}
 }
 
 func (b *binder) cast(x *syntax.Cast) (node, error) {
@@ -283,9 +292,11 @@ func (l *inList) add(n node, from syntax.Expr) {
 
 func hasColumn(n node) (found bool) {
 	walk(n, func(n node) bool {
-		switch n.(type) {
+		switch n := n.(type) {
 		case *column, *excluded:
 			found = true
+		case *aggregate:
+			found = found || slices.ContainsFunc(n.inputs(), hasColumn)
 		}
 		return !found
 	})

@@ -16,6 +16,7 @@ type scope struct {
 	args     []any
 	now      time.Time
 	row      []any // the current row, by the column's place in its table
+	values   []any // of the aggregates of the current group
 	proposed []any // EXCLUDED of ON CONFLICT DO UPDATE
 	selected map[*selection]*valueSet
 	meter    *Meter // nil while constants are computed

@@ -19,7 +19,7 @@ func foldable(list ...node) []node {
 func hasFoldable(n node) (found bool) {
 	walk(n, func(n node) bool {
 		if a, ok := n.(*aggregate); ok {
-			found = found || hasFoldable(a.x)
+			found = found || slices.ContainsFunc(a.inputs(), hasFoldable)
 		}
 		found = found || canFail(n) && mayBeFixed(n)
 		return !found
@@ -122,8 +122,12 @@ func foldNode(n node, s *scope) (value any, fixed bool, err error) {
 	case *coalesce:
 		return foldCoalesce(n, s)
 	case *aggregate:
-		_, _, err = foldNode(n.x, s)
-		return nil, false, err
+		for _, input := range n.inputs() {
+			if _, _, err := foldNode(input, s); err != nil {
+				return nil, false, err
+			}
+		}
+		return nil, false, nil
 	}
 	fixed = !varies(n)
 	null := false

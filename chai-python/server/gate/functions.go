@@ -5,15 +5,23 @@ import (
 	"chaisqld/pgerr"
 )
 
-const functionsHint = "Functions are now(), count, min, max, lower, upper, length, octet_length and the session information functions version(), current_database(), " +
+const functionsHint = "Functions are now(), count, sum, avg, min, max, bool_and, bool_or, string_agg, lower, upper, length, octet_length and the session information functions version(), current_database(), " +
 	"current_schema(), current_user and session_user."
 
-// call binds a function. Aggregates are found by their own pass over the select list.
+// call binds the call of a function.
 func (b *binder) call(x *syntax.Call) (node, error) {
-	switch x.Name {
-	case "count", "min", "max":
+	if aggregateFunctions[x.Name] != nil {
 		return b.aggregate(x)
 	}
+	n, err := b.function(x)
+	if err != nil {
+		return nil, err
+	}
+	return n, b.onlyAggregate(x)
+}
+
+// function binds the call of a function that is no aggregate.
+func (b *binder) function(x *syntax.Call) (node, error) {
 	args, err := b.list(x.Args)
 	if err != nil {
 		return nil, err
@@ -47,7 +55,7 @@ func (b *binder) list(from []syntax.Expr) ([]node, error) {
 }
 
 func (b *binder) plainFunction(x *syntax.Call) node {
-	if len(x.Args) > 0 || x.Star {
+	if len(x.Args) > 0 {
 		return nil
 	}
 	switch x.Name {
@@ -72,54 +80,9 @@ func (b *binder) plainFunction(x *syntax.Call) node {
 }
 
 var refusedFunctions = map[string]bool{
-	"sum": true, "avg": true, "abs": true, "random": true,
+	"abs": true, "random": true,
 	"clock_timestamp": true, "statement_timestamp": true, "date_trunc": true, "to_timestamp": true, "nextval": true, "md5": true,
 	"encode": true, "decode": true, "pg_sleep": true, "pg_backend_pid": true, "set_config": true, "current_setting": true,
-	"current_date": true, "current_time": true, "localtime": true, "string_agg": true, "array_agg": true, "row_number": true,
+	"current_date": true, "current_time": true, "localtime": true, "array_agg": true, "row_number": true,
 	"gen_random_uuid": true, "concat": true, "round": true, "floor": true, "ceil": true, "digest": true, "sha256": true,
-}
-
-// aggregate is count(*), count(x), min(x) or max(x) over all rows of a SELECT. Its value is set when the rows were read.
-type aggregate struct {
-	name string
-	x    node // nil for count(*)
-	slot int  // where its value stands in the scope's row after aggregation
-	of   Type
-}
-
-func (n *aggregate) typ() Type                  { return n.of }
-func (n *aggregate) eval(s *scope) (any, error) { return valueAt(s.row, n.slot), nil }
-
-func (b *binder) aggregate(x *syntax.Call) (node, error) {
-	if !b.aggregates {
-		return nil, b.fail(x.At(), "42803", "aggregate functions are not allowed here").
-			WithHint("Supported is SELECT count(*), count(c), min(c) or max(c) without GROUP BY.")
-	}
-	if x.Star && x.Name == "count" {
-		return &aggregate{name: x.Name, of: Int8}, nil
-	}
-	if x.Star || len(x.Args) != 1 {
-		return nil, b.fail(x.At(), pgerr.UndefinedFunction, "function %s takes one argument", x.Name)
-	}
-	b.aggregates = false
-	bind := b.settled
-	if x.Name == "count" {
-		bind = b.ofAnyType
-	}
-	inner, err := bind(x.Args[0])
-	b.aggregates = true
-	if err != nil {
-		return nil, err
-	}
-	if x.Name == "count" {
-		return &aggregate{name: x.Name, x: inner, of: Int8}, nil
-	}
-	if f := inner.typ().family(); f == boolFamily || f == byteaFamily {
-		return nil, b.fail(x.At(), pgerr.UndefinedFunction, "function %s(%s) does not exist", x.Name, inner.typ().Name)
-	}
-	of := inner.typ()
-	if of.family() == textFamily {
-		of = Text
-	}
-	return &aggregate{name: x.Name, x: inner, of: of}, nil
 }

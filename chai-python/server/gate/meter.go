@@ -157,7 +157,7 @@ func nodes(list ...node) int {
 		walk(x, func(n node) bool {
 			count++
 			if a, ok := n.(*aggregate); ok {
-				count += nodes(a.x)
+				count += nodes(a.inputs()...)
 			}
 			return true
 		})

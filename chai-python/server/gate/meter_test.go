@@ -67,6 +67,16 @@ func TestWorkIsStoppedWhereverItIs(t *testing.T) {
 		"keys of an IN":      `SELECT s FROM t WHERE id IN (SELECT id FROM t)`,
 		"keys of an index":   `SELECT s FROM t WHERE n IN (0, 1, 2, 3, 4)`,
 		"aggregate":          `SELECT max(s) FROM t`,
+		"groups":             `SELECT s, count(*) FROM t GROUP BY s`,
+		"group keys":         `SELECT 1 FROM t WHERE id = 0 GROUP BY ` + many("s", ", "),
+		"values of groups":   `SELECT ` + many(`length(upper(s))`, ", ") + ` FROM t WHERE id = 0 GROUP BY id`,
+		"HAVING":             `SELECT 1 FROM t WHERE id = 0 GROUP BY id HAVING ` + many(`max(id) = length(upper(s))`, " OR "),
+		"FILTER":             `SELECT count(*) FILTER (WHERE ` + many(`length(lower(s)) = 0`, " OR ") + `) FROM t WHERE id = 0`,
+		"string_agg":         `SELECT string_agg(s, $1) FROM t`,
+		"sum of numeric":     `SELECT ` + many(`sum(n * 1.5)`, ", ") + ` FROM t WHERE id < 90`,
+		"ordered aggregate":  `SELECT string_agg('', '' ORDER BY s, id) FROM t`,
+		"DISTINCT argument":  `SELECT count(DISTINCT s) FROM t`,
+		"DISTINCT":           `SELECT DISTINCT s FROM t`,
 		"sort":               `SELECT id FROM t ORDER BY s`,
 		"text function":      `SELECT id FROM t WHERE id = 0 AND (` + many(`length(lower(s)) = 0`, " OR ") + `)`,
 		"bytea function":     `SELECT ` + many(`length(y)`, ", ") + ` FROM t WHERE id = 0`,
@@ -136,6 +146,8 @@ func TestMemoryOfStatements(t *testing.T) {
 	for _, sql := range []string{
 		`SELECT ` + four + ` FROM t`, `SELECT id FROM t ORDER BY ` + strings.ReplaceAll(four, "s", "upper(s)") + ` LIMIT 1`,
 		`SELECT id FROM t WHERE ` + strings.Repeat(`s IN (SELECT s FROM t) AND `, 20) + `true`, `UPDATE t SET n = 2 RETURNING ` + four,
+		`SELECT count(*) FROM t GROUP BY s || id, ` + four, `SELECT ` + four + ` FROM t GROUP BY id`, `SELECT string_agg(s, s), string_agg(s, '') FROM t`, `SELECT max(s), ` + strings.ReplaceAll(four, "s", "min(s || id)") + `, string_agg(s, s) FROM t`,
+		`SELECT count(DISTINCT s), count(DISTINCT s || id), count(DISTINCT s || 1 || id), count(DISTINCT s || 2 || id) FROM t`, `SELECT string_agg('', '' ORDER BY ` + four + `) FROM t`, `SELECT DISTINCT s || id, s || id FROM t`,
 		`DELETE FROM t RETURNING ` + four, `SELECT ` + strings.Repeat("upper(s), ", 40) + `1 FROM t WHERE id = 1`,
 	} {
 		if e := d.fails(pgerr.ProgramLimitExceeded, sql); !strings.Contains(e.Message, "in memory") || e.Hint == "" {

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"reflect"
 	"slices"
 	"strconv"
 
@@ -40,34 +39,46 @@ const maxSortKeys = 100
 
 // orderBy binds ORDER BY: a column or expression, the name of an output column, or its number.
 func (b *binder) orderBy(list []syntax.Order, items []outputItem) ([]sortKey, error) {
-	if len(list) > maxSortKeys {
-		return nil, b.fail(list[maxSortKeys].Expr.At(), pgerr.ProgramLimitExceeded, "ORDER BY has %d entries, the limit is %d", len(list), maxSortKeys)
+	if err := b.atMostSortKeys(list); err != nil {
+		return nil, err
 	}
 	var keys []sortKey
-	output := namedItems{items, map[string]node{}}
+	output := namedItems{"ORDER BY", items, map[string]node{}}
 	for _, o := range list {
-		x, err := b.orderExpr(o.Expr, output)
+		x, err := b.outputExpr(o.Expr, output)
 		if err != nil {
 			return nil, err
 		}
-		key := sortKey{x, o.Descending, o.Descending}
-		if o.NullsFirst != nil {
-			key.nullsFirst = *o.NullsFirst
-		}
-		keys = append(keys, key)
+		keys = append(keys, newSortKey(x, o))
 	}
 	return keys, nil
 }
 
-func (b *binder) orderExpr(x syntax.Expr, output namedItems) (node, error) {
+func (b *binder) atMostSortKeys(list []syntax.Order) error {
+	if len(list) > maxSortKeys {
+		return b.fail(list[maxSortKeys].Expr.At(), pgerr.ProgramLimitExceeded, "ORDER BY has %d entries, the limit is %d", len(list), maxSortKeys)
+	}
+	return nil
+}
+
+func newSortKey(x node, o syntax.Order) sortKey {
+	key := sortKey{x, o.Descending, o.Descending}
+	if o.NullsFirst != nil {
+		key.nullsFirst = *o.NullsFirst
+	}
+	return key
+}
+
+// outputExpr binds an expression that may name an output column or give its number.
+func (b *binder) outputExpr(x syntax.Expr, output namedItems) (node, error) {
 	switch x := x.(type) {
 	case *syntax.Literal:
 		n, err := strconv.Atoi(x.Text)
 		if x.Kind != syntax.Integer {
-			return nil, b.fail(x.At(), pgerr.SyntaxError, "non-integer constant in ORDER BY")
+			return nil, b.fail(x.At(), pgerr.SyntaxError, "non-integer constant in %s", output.clause)
 		}
 		if err != nil || n < 1 || n > len(output.items) {
-			return nil, b.fail(x.At(), "42P10", "ORDER BY position %s is not in select list", x.Text)
+			return nil, b.fail(x.At(), invalidColumnReference, "%s position %s is not in select list", output.clause, x.Text)
 		}
 		return output.items[n-1].x, nil
 	case *syntax.Column:
@@ -80,10 +91,12 @@ func (b *binder) orderExpr(x syntax.Expr, output namedItems) (node, error) {
 	return b.settled(x)
 }
 
-// namedItems are the output columns, and by name those that were found before: comparing expressions takes its time.
+// namedItems are the output columns that a clause may name, and by name those that were found before: comparing expressions
+// takes its time.
 type namedItems struct {
-	items []outputItem
-	found map[string]node
+	clause string
+	items  []outputItem
+	found  map[string]node
 }
 
 // namedItem finds the output column of a name, nil if there is none.
@@ -97,8 +110,8 @@ func (b *binder) namedItem(x *syntax.Column, output namedItems) (node, error) {
 		case item.name != x.Name:
 		case found == nil:
 			found = item.x
-		case !reflect.DeepEqual(found, item.x):
-			return nil, b.fail(x.At(), ambiguousColumn, "ORDER BY \"%s\" is ambiguous", x.Name)
+		case printed(found) != printed(item.x):
+			return nil, b.fail(x.At(), ambiguousColumn, "%s \"%s\" is ambiguous", output.clause, x.Name)
 		}
 	}
 	output.found[x.Name] = found

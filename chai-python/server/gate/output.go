@@ -66,6 +66,7 @@ func (b *binder) settle(items []outputItem, from []syntax.Item) (err error) {
 
 // returning binds RETURNING.
 func (b *binder) returning(from []syntax.Item) ([]outputItem, error) {
+	defer b.without("RETURNING")()
 	items, err := b.output(from)
 	if err != nil {
 		return nil, err
@@ -87,7 +88,9 @@ func (b *binder) star(item syntax.Item) ([]outputItem, error) {
 	}
 	var list []outputItem
 	for place, name := range b.table.names {
-		list = append(list, outputItem{&column{place, b.table.types[place]}, name})
+		n := &column{place, b.table.types[place]}
+		b.columnAt(n, item.At)
+		list = append(list, outputItem{n, name})
 	}
 	return list, nil
 }
@@ -165,4 +168,35 @@ func project(items []outputItem, s *scope) ([]any, error) {
 		}
 	}
 	return out, s.keep(kept)
+}
+
+// output makes the rows of a result.
+type output struct {
+	plan *selectPlan
+	kept buffer
+	seen map[string]bool // the rows that DISTINCT has met
+}
+
+func newOutput(p *selectPlan, x *execution) *output {
+	o := &output{plan: p, kept: buffer{x: x}}
+	if p.distinct {
+		o.seen = map[string]bool{}
+	}
+	return o
+}
+
+// row makes one, nil if it is not the first of its like.
+func (o *output) row(s *scope) ([]any, error) {
+	row, err := project(o.plan.items, s)
+	if err != nil {
+		return nil, err
+	}
+	if o.seen != nil {
+		if again, err := met(o.seen, row, s); err != nil {
+			return nil, err
+		} else if again {
+			return nil, s.keep(-rowBytes(row))
+		}
+	}
+	return row, o.kept.count()
 }

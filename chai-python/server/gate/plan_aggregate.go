@@ -2,101 +2,144 @@ package gate
 
 import (
 	"chaisqld/engine"
-	"chaisqld/gate/syntax"
 	"chaisqld/pgerr"
 )
 
-// checkAggregates finds the aggregates of a select list and gives each the slot where its value will be.
-func (b *binder) checkAggregates(p *selectPlan, s *syntax.Select) error {
-	for _, item := range p.items {
-		walk(item.x, func(n node) bool {
-			a, ok := n.(*aggregate)
-			if ok {
-				a.slot = len(p.aggregates)
-				p.aggregates = append(p.aggregates, a)
-			}
-			return !ok
-		})
+// A SELECT that groups its rows keeps one row of each group, on which its expressions are computed as on any other: what they
+// name besides aggregates is the same for all rows of the group.
+
+// group is what is kept of one.
+type group struct {
+	row     []any // of its first row, what is named outside of aggregates
+	tallies []tally
+}
+
+// grouped makes the rows of the result.
+func (p *selectPlan) grouped(x *execution, emit func(s *scope) error) error {
+	groups, err := p.groups.read(x, p)
+	if err != nil {
+		return err
 	}
-	if p.aggregates == nil {
-		return nil
-	}
-	for i, item := range p.items {
-		if name := plainColumn(b.table, item.x); name != "" {
-			return b.fail(s.Items[min(i, len(s.Items)-1)].At, "42803",
-				"column \"%s.%s\" must appear in the GROUP BY clause or be used in an aggregate function", b.alias, name)
+	inner := *x
+	for _, g := range groups {
+		if err := x.meter.spend(p.groups.units); err != nil {
+			return err
+		}
+		inner.scope.row = g.row
+		if inner.scope.values, err = g.values(x); err != nil {
+			return err
+		}
+		if ok, err := isTrue(p.groups.having, &inner.scope); err != nil {
+			return err
+		} else if !ok {
+			continue
+		}
+		if err := emit(&inner.scope); err == engine.Stop {
+			return nil
+		} else if err != nil {
+			return err
 		}
 	}
-	p.keys = nil // there is one row
 	return nil
 }
 
-// plainColumn finds a column outside all aggregates, "" if there is none.
-func plainColumn(t *table, x node) string {
-	name := ""
-	walk(x, func(n node) bool {
-		if c, ok := n.(*column); ok {
-			name = t.names[c.place]
+func (g *group) values(x *execution) ([]any, error) {
+	values := make([]any, len(g.tallies))
+	for i := range g.tallies {
+		v, err := g.tallies[i].result(&x.scope)
+		if err != nil {
+			return nil, err
 		}
-		_, inside := n.(*aggregate)
-		return !inside
-	})
-	return name
+		values[i] = v
+	}
+	return values, nil
 }
 
-// extreme is the one min or max that an ordered read can answer with its first row, nil if there is none.
-func (p *selectPlan) extreme() *aggregate {
-	if len(p.aggregates) != 1 || p.aggregates[0].name == "count" {
-		return nil
+// read puts every row into its group. Groups are in the order of their first rows.
+func (g *grouping) read(x *execution, p *selectPlan) ([]*group, error) {
+	if n, counted, err := p.counted(x); counted || err != nil {
+		return []*group{{tallies: []tally{{accumulator: &counter{n}}}}}, err
 	}
-	if _, ok := p.aggregates[0].x.(*column); !ok {
-		return nil
+	var list []*group
+	known := map[string]*group{}
+	kept := buffer{x: x}
+	var needed map[*aggregate]bool
+	if g.fallible {
+		var err error
+		if needed, err = g.needed(&x.scope); err != nil {
+			return nil, err
+		}
 	}
-	return p.aggregates[0]
-}
-
-// aggregated gives the one row of a SELECT with aggregates.
-func (p *selectPlan) aggregated(x *execution, skip int64) ([][]any, error) {
-	values, err := p.aggregateValues(x)
-	if err != nil || skip > 0 {
-		return nil, err
+	open := func(key string, row []any) (*group, error) {
+		opened := g.open(row, needed)
+		list, known[key] = append(list, opened), opened
+		if err := x.scope.keep(len(key) + rowBytes(opened.row) + tallyBytes*len(opened.tallies)); err != nil {
+			return nil, err
+		}
+		return opened, kept.count()
+	}
+	if len(g.by) == 0 {
+		if _, err := open("", nil); err != nil {
+			return nil, err
+		}
 	}
 	inner := *x
-	inner.scope.row = values
-	row, err := project(p.items, &inner.scope)
-	return [][]any{row}, err
-}
-
-func (p *selectPlan) aggregateValues(x *execution) ([]any, error) {
-	if a := p.aggregates[0]; p.scan != nil && len(p.aggregates) == 1 && a.name == "count" && a.x == nil {
-		n, counted, err := p.scan.count(x)
-		if counted || err != nil {
-			return []any{n}, err
-		}
-	}
-	values := make([]any, len(p.aggregates))
-	for i, a := range p.aggregates {
-		if a.name == "count" {
-			values[i] = int64(0)
-		}
-	}
-	first := p.scan != nil && p.extreme() != nil && p.scan.path.column == p.extreme().x.(*column).place && !p.scan.path.byKey()
-	inner := *x
-	err := p.each(x, func(row []any) error {
+	var key []byte
+	err := p.each(x, func(row []any) (err error) {
 		inner.scope.row = row
-		for i, a := range p.aggregates {
-			v, err := a.step(values[i], &inner.scope)
-			if err != nil {
+		if key, err = groupKey(key[:0], g.by, &inner.scope); err != nil {
+			return err
+		}
+		in := known[string(key)]
+		if in == nil {
+			if in, err = open(string(key), row); err != nil {
 				return err
 			}
-			values[i] = v
 		}
-		if first {
+		for i := range in.tallies {
+			if err := in.tallies[i].add(&inner.scope); err != nil {
+				return err
+			}
+		}
+		if g.first {
 			return engine.Stop
 		}
 		return nil
 	})
-	return values, err
+	return list, err
+}
+
+// open begins a group with its first row. Aggregates that are not needed take in nothing.
+func (g *grouping) open(row []any, needed map[*aggregate]bool) *group {
+	opened := &group{tallies: make([]tally, len(g.aggregates))}
+	if g.kept != nil {
+		opened.row = make([]any, len(row))
+		for _, place := range g.kept {
+			opened.row[place] = row[place]
+		}
+	}
+	for i, a := range g.aggregates {
+		if needed != nil && !needed[a] {
+			a = &aggregate{start: a.start, of: a.of, filter: &constant{false, Bool}}
+		}
+		opened.tallies[i] = newTally(a)
+	}
+	return opened
+}
+
+// groupKey writes the values that rows are grouped by; equal bytes are equal values.
+func groupKey(dst []byte, by []node, s *scope) ([]byte, error) {
+	for _, n := range by {
+		v, err := n.eval(s)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.spendOn(v); err != nil {
+			return nil, err
+		}
+		dst = appendKey(dst, v)
+	}
+	return dst, nil
 }
 
 // each hands on the rows that meet the condition; without FROM there is one, of no columns.
@@ -107,25 +150,37 @@ func (p *selectPlan) each(x *execution, emit func(row []any) error) error {
 	if ok, err := isTrue(p.condition, &x.scope); err != nil || !ok {
 		return err
 	}
-	return emit(nil)
+	if err := emit(nil); err != engine.Stop {
+		return err
+	}
+	return nil
 }
 
-// step adds one row to an aggregate's value.
-func (a *aggregate) step(sofar any, s *scope) (any, error) {
-	if a.x == nil {
-		return sofar.(int64) + 1, nil
+// extreme is the one min or max that an ordered read can answer with its first row, nil if there is none.
+func (g *grouping) extreme() *aggregate {
+	if g == nil || len(g.aggregates) != 1 || len(g.by) > 0 {
+		return nil
 	}
-	v, err := a.x.eval(s)
-	if err != nil || v == nil {
-		return sofar, err
+	a := g.aggregates[0]
+	if a.name != "min" && a.name != "max" || a.filter != nil {
+		return nil
 	}
-	switch {
-	case a.name == "count":
-		return sofar.(int64) + 1, nil
-	case sofar == nil, a.name == "min" && compare(v, sofar) < 0, a.name == "max" && compare(v, sofar) > 0:
-		return v, nil
+	if _, ok := a.args[0].(*column); !ok {
+		return nil
 	}
-	return sofar, nil
+	return a
+}
+
+// counted answers SELECT count(*) where Chai can.
+func (p *selectPlan) counted(x *execution) (n int64, counted bool, err error) {
+	g := p.groups
+	if p.scan == nil || len(g.aggregates) != 1 || len(g.by) > 0 {
+		return 0, false, nil
+	}
+	if a := g.aggregates[0]; a.name != "count" || len(a.args) > 0 || a.filter != nil {
+		return 0, false, nil
+	}
+	return p.scan.count(x)
 }
 
 // count lets Chai count where its COUNT(*) sees just the rows that the conditions want: the whole table, or what lies on

@@ -58,7 +58,7 @@ func (s *scan) innerSelect() *selectPlan {
 		return nil
 	}
 	inner := s.path.keys.plan
-	if inner.scan == nil || inner.scan.table.Name != s.table.Name || inner.aggregates != nil || inner.offset != nil || !inner.served {
+	if inner.scan == nil || inner.scan.table.Name != s.table.Name || inner.groups != nil || inner.offset != nil || !inner.served {
 		return nil
 	}
 	if key, ok := inner.items[0].x.(*column); !ok || key.place != s.table.key {

@@ -96,6 +96,7 @@ func (b *binder) target(name syntax.Name) (int, error) {
 
 // insertRows binds the values, and defaults for the columns without one. Values cannot name columns.
 func (b *binder) insertRows(s *syntax.Insert, places []int) ([][]node, error) {
+	defer b.without("VALUES")()
 	t := b.table
 	b.table = nil
 	var rows [][]node
@@ -188,10 +189,8 @@ func (b *binder) conflict(p *insertPlan, c *syntax.Conflict) error {
 	if p.update, err = b.rowWrite(c.Set); err != nil {
 		return err
 	}
-	if c.Where != nil {
-		if p.where, err = b.condition(c.Where, "WHERE"); err != nil {
-			return err
-		}
+	if p.where, err = b.clauseCondition(c.Where, "WHERE"); err != nil {
+		return err
 	}
 	p.lookup.needsAll()
 	return nil

@@ -51,6 +51,7 @@ func (b *binder) maintenancePlan(x *syntax.Call, alias string) (*Plan, error) {
 	if x.Star || len(x.Args) != maintenanceArguments[x.Name] {
 		return nil, b.fail(x.At(), pgerr.UndefinedFunction, "function %s takes %d arguments", x.Name, maintenanceArguments[x.Name])
 	}
+	b.clause = "maintenance functions"
 	option := MaintenanceOption{Backup: x.Name == "chaisqld_backup"}
 	if option.Backup {
 		var err error

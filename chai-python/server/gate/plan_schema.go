@@ -131,6 +131,7 @@ func (b *binder) columnSentence(c syntax.ColumnDef, key string) (string, error) 
 
 // defaultText writes a default as Chai keeps it. Only constants are taken that Chai's catalogue gives back unchanged.
 func (b *binder) defaultText(c syntax.ColumnDef, t Type) (string, error) {
+	b.clause = "DEFAULT expressions"
 	n, err := b.expr(c.Default)
 	var e *pgerr.Error
 	if errors.As(err, &e) && (e.Code == pgerr.UndefinedColumn || e.Code == pgerr.UndefinedTable) {

@@ -13,10 +13,11 @@ type selectPlan struct {
 	scan          *scan // nil without FROM
 	condition     node  // without FROM
 	items         []outputItem
+	distinct      bool
+	groups        *grouping // nil where rows are not grouped
 	keys          []sortKey
 	served        bool // the scan's path gives the order
 	limit, offset node
-	aggregates    []*aggregate
 	folded        []node
 }
 
@@ -26,19 +27,16 @@ func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
 			return nil, err
 		}
 	}
-	p := &selectPlan{}
-	var err error
-	b.aggregates = true
-	if p.items, err = b.output(s.Items); err != nil {
-		return nil, err
-	}
-	b.aggregates = false
-	condition, err := b.where(s.Where)
+	b.columnsAt = map[*column]int{}
+	p := &selectPlan{distinct: s.Distinct}
+	condition, having, by, err := b.selectClauses(p, s)
 	if err != nil {
 		return nil, err
 	}
-	if p.keys, err = b.orderBy(s.OrderBy, p.items); err != nil {
-		return nil, err
+	if p.distinct {
+		if err := b.checkDistinct(p, s); err != nil {
+			return nil, err
+		}
 	}
 	if err := b.limitClauses(p, s); err != nil {
 		return nil, err
@@ -46,15 +44,47 @@ func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
 	if err := b.settle(p.items, s.Items); err != nil {
 		return nil, err
 	}
-	if err := b.checkAggregates(p, s); err != nil {
+	if err := b.group(p, by, having); err != nil {
 		return nil, err
 	}
-	p.folded = foldable(append(expressions(p.items), condition)...)
-	for _, k := range p.keys {
-		p.folded = append(p.folded, foldable(k.x)...)
+	computed := append(append(expressions(p.items), sortExpressions(p.keys)...), by...)
+	p.folded = foldable(append(computed, condition, having)...)
+	if p.groups != nil {
+		condition = and(condition, p.groups.early())
 	}
 	p.attach(b.table, condition)
 	return p, nil
+}
+
+// selectClauses binds all but LIMIT and OFFSET, in PostgreSQL's order: it settles which of several errors is told, and what
+// types parameters have.
+func (b *binder) selectClauses(p *selectPlan, s *syntax.Select) (condition, having node, by []node, err error) {
+	b.aggregates = true
+	defer func() { b.aggregates = false }()
+	if p.items, err = b.output(s.Items); err != nil {
+		return nil, nil, nil, err
+	}
+	if condition, err = b.where(s.Where); err != nil {
+		return nil, nil, nil, err
+	}
+	if s.Having != nil {
+		if having, err = b.condition(s.Having, "HAVING"); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	if p.keys, err = b.orderBy(s.OrderBy, p.items); err != nil {
+		return nil, nil, nil, err
+	}
+	by, err = b.groupBy(s.GroupBy, p.items)
+	return condition, having, by, err
+}
+
+func sortExpressions(keys []sortKey) []node {
+	list := make([]node, len(keys))
+	for i, k := range keys {
+		list[i] = k.x
+	}
+	return list
 }
 
 // attach plans how the rows are read.
@@ -63,20 +93,32 @@ func (p *selectPlan) attach(t *table, condition node) {
 		p.condition = condition
 		return
 	}
-	needed := expressions(p.items)
-	for _, k := range p.keys {
-		needed = append(needed, k.x)
+	needed := append(expressions(p.items), sortExpressions(p.keys)...)
+	if p.groups != nil {
+		p.attachGroups(t, condition, needed)
+		return
 	}
 	wanted := pathOrder(p.keys, p.limit != nil)
-	if a := p.extreme(); a != nil {
-		c := a.x.(*column)
-		wanted = &ordering{c.place, a.name == "max", true, true}
-		condition = and(condition, &isNull{c, true})
-		wanted.nullsFirst = !wanted.descending // where Chai has them: the condition skips them
-	}
 	p.scan = newScan(t, condition, wanted, needed...)
 	path := p.scan.path
 	p.served = len(p.keys) == 0 || wanted.on(path.column) && wanted.servedBy(t, path) && (len(p.keys) == 1 || path.column == t.key && areColumns(p.keys))
+}
+
+// attachGroups plans how rows are read that are grouped: in any order, but for min and max of one column, which its order may
+// answer at once.
+func (p *selectPlan) attachGroups(t *table, condition node, needed []node) {
+	g := p.groups
+	needed = append(append(needed, g.by...), g.having)
+	a := g.extreme()
+	if a == nil {
+		p.scan = newScan(t, condition, nil, needed...)
+		return
+	}
+	c := a.args[0].(*column)
+	wanted := &ordering{c.place, a.name == "max", true, true}
+	wanted.nullsFirst = !wanted.descending // where Chai has them: the condition skips them
+	p.scan = newScan(t, and(condition, &isNull{c, true}), wanted, needed...)
+	g.first = p.scan.path.column == c.place && !p.scan.path.byKey()
 }
 
 // areColumns says whether sort keys cannot fail, and need not be computed where they do not matter.
@@ -84,9 +126,13 @@ func areColumns(keys []sortKey) bool {
 	return !slices.ContainsFunc(keys, func(k sortKey) bool { _, ok := k.x.(*column); return !ok })
 }
 
+// and joins two conditions, each of which may be nil.
 func and(condition, more node) node {
-	if condition == nil {
+	switch {
+	case condition == nil:
 		return more
+	case more == nil:
+		return condition
 	}
 	return newLogical(false, condition, more)
 }
@@ -101,6 +147,7 @@ func (b *binder) limitClauses(p *selectPlan, s *syntax.Select) error {
 		if x == nil {
 			continue
 		}
+		b.clause = clause
 		n, err := b.expr(x)
 		if err == nil {
 			n, err = b.coerceOpen(n, Int8, x)
@@ -112,7 +159,7 @@ func (b *binder) limitClauses(p *selectPlan, s *syntax.Select) error {
 			return b.fail(x.At(), pgerr.DatatypeMismatch, "argument of %s must be type bigint, not type %s", clause, n.typ().Name)
 		}
 		if !rowless(n) {
-			return b.fail(x.At(), "42P10", "argument of %s must not contain variables", clause)
+			return b.fail(x.At(), invalidColumnReference, "argument of %s must not contain variables", clause)
 		}
 		if n, err = b.castNode(n, Int8, x); err != nil {
 			return err
@@ -174,8 +221,8 @@ func (p *selectPlan) rows(x *execution) ([][]any, error) {
 		return nil, err
 	}
 	switch {
-	case p.aggregates != nil:
-		return p.aggregated(x, skip)
+	case p.groups != nil:
+		return p.sorted(x, skip, count, p.grouped)
 	case p.scan == nil:
 		return p.single(x, skip)
 	case p.scan.byOneKey():
@@ -183,12 +230,15 @@ func (p *selectPlan) rows(x *execution) ([][]any, error) {
 	case p.served:
 		return p.streamed(x, skip, count)
 	}
-	return p.sorted(x, skip, count)
+	return p.sorted(x, skip, count, p.ungrouped)
 }
 
 // single is a SELECT without FROM.
 func (p *selectPlan) single(x *execution, skip int64) ([][]any, error) {
 	if ok, err := isTrue(p.condition, &x.scope); err != nil || !ok || skip > 0 {
+		return nil, err
+	}
+	if _, err := evaluated(p.keys, &x.scope); err != nil {
 		return nil, err
 	}
 	row, err := project(p.items, &x.scope)
@@ -217,23 +267,21 @@ func (p *selectPlan) found(x *execution, skip int64) ([][]any, error) {
 // streamed takes rows in the order that they are read in.
 func (p *selectPlan) streamed(x *execution, skip, count int64) ([][]any, error) {
 	var rows [][]any
-	kept := buffer{x: x}
-	inner := *x
-	err := p.scan.run(x, func(row []any) error {
+	out := newOutput(p, x)
+	err := p.ungrouped(x, func(s *scope) error {
+		if skip > 0 && !p.distinct {
+			skip--
+			return nil
+		}
+		row, err := out.row(s)
+		if row == nil || err != nil {
+			return err
+		}
 		if skip > 0 {
 			skip--
 			return nil
 		}
-		inner.scope.row = row
-		out, err := project(p.items, &inner.scope)
-		if err != nil {
-			return err
-		}
-		rows = append(rows, out)
-		if err := kept.count(); err != nil {
-			return err
-		}
-		if int64(len(rows)) == count {
+		if rows = append(rows, row); int64(len(rows)) == count {
 			return engine.Stop
 		}
 		return nil
@@ -241,23 +289,32 @@ func (p *selectPlan) streamed(x *execution, skip, count int64) ([][]any, error) 
 	return rows, err
 }
 
-// sorted reads all rows and sorts them here: Chai's own sorts leave rubbish in the database.
-func (p *selectPlan) sorted(x *execution, skip, count int64) ([][]any, error) {
-	var all []sortable
-	kept := buffer{x: x}
+// ungrouped hands on each row by itself.
+func (p *selectPlan) ungrouped(x *execution, emit func(s *scope) error) error {
 	inner := *x
-	err := p.scan.run(x, func(row []any) error {
+	return p.scan.run(x, func(row []any) error {
 		inner.scope.row = row
-		keys, err := evaluated(p.keys, &inner.scope)
+		return emit(&inner.scope)
+	})
+}
+
+// sorted reads all rows and sorts them here: Chai's own sorts leave rubbish in the database.
+func (p *selectPlan) sorted(x *execution, skip, count int64, each func(*execution, func(*scope) error) error) ([][]any, error) {
+	var all []sortable
+	out := newOutput(p, x)
+	err := each(x, func(s *scope) error {
+		keys, err := evaluated(p.keys, s)
 		if err != nil {
 			return err
 		}
-		out, err := project(p.items, &inner.scope)
-		if err != nil {
-			return err
+		row, err := out.row(s)
+		switch {
+		case row != nil:
+			all = append(all, sortable{row, keys})
+		case keys != nil && err == nil:
+			err = s.keep(-rowBytes(keys))
 		}
-		all = append(all, sortable{out, keys})
-		return kept.count()
+		return err
 	})
 	if err == nil {
 		err = sortRows(all, p.keys, &x.scope)

@@ -23,6 +23,7 @@ func (b *binder) rowWrite(set []syntax.Assignment) (*rowWrite, error) {
 	for i, a := range set {
 		values[i] = a.Value
 	}
+	defer b.without("UPDATE")()
 	bound, err := b.bindRow(values)
 	if err != nil {
 		return nil, err

@@ -41,8 +41,10 @@ func (s *scan) needs(expressions ...node) {
 			if c, ok := n.(*column); ok {
 				used[c.place] = true
 			}
-			if a, ok := n.(*aggregate); ok && a.x != nil {
-				markColumns(a.x, used)
+			if a, ok := n.(*aggregate); ok {
+				for _, input := range a.inputs() {
+					markColumns(input, used)
+				}
 			}
 			return true
 		})

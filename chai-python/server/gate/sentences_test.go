@@ -159,6 +159,12 @@ func TestSentences(t *testing.T) {
 		{`SELECT count(*) FROM sessions WHERE expiry > now() AND data = $1`, []any{[]byte{1}}, `SELECT "data", "expiry" FROM "sessions" WHERE "expiry" > $1 ORDER BY "expiry" ‹12:00:00.123456›`},
 		{`SELECT min(expiry) FROM sessions`, nil, `SELECT "expiry" FROM "sessions" ORDER BY "expiry"`},
 		{`SELECT max(token) FROM sessions WHERE token < 'q'`, nil, `SELECT "token" FROM "sessions" WHERE "token" < $1 ORDER BY "token" DESC ‹q›`},
+		{`SELECT min(v) FILTER (WHERE k > 1) FROM n`, nil, `SELECT "k", "v" FROM "n"`},
+		{`SELECT v, count(*), sum(w) FROM n GROUP BY v HAVING v > 1 AND count(*) > 1`, nil, `SELECT "v", "w" FROM "n" WHERE "v" > $1 ORDER BY "v" ‹1›`},
+		{`SELECT token, max(expiry) FROM sessions GROUP BY token HAVING token = 'x'`, nil, `get sessions ‹x›`},
+		{`SELECT data FROM sessions WHERE token IN (SELECT max(token) FROM sessions GROUP BY data)`, nil,
+			`SELECT "token", "data" FROM "sessions"` + "\n" + `get sessions ‹a›` + "\n" + `get sessions ‹b›` + "\n" + `get sessions ‹c›`},
+		{`SELECT DISTINCT expiry FROM sessions ORDER BY expiry LIMIT 1`, nil, `SELECT "expiry" FROM "sessions" ORDER BY "expiry"`},
 		// writes
 		{`INSERT INTO n (v, k) VALUES (NULL, 1)`, nil, `insert n ‹1› ‹<nil>› ‹0.5›`},
 		{`INSERT INTO n VALUES (1, 2) ON CONFLICT DO NOTHING`, nil, `get n ‹1›`},

@@ -14,6 +14,10 @@ CREATE INDEX IF NOT EXISTS idx_sessions_expiry ON sessions (expiry)
 SELECT k, "Mixed", count(*) FROM t WHERE i = $1 AND ts < now() OR NOT o ORDER BY 1 LIMIT $2
 SELECT t.*, i + 1, b * -2, d / 0.5, i % 3, y || '\x00' FROM t AS x WHERE k BETWEEN 'a' AND 'z' ORDER BY ts DESC NULLS LAST, 1 LIMIT 5 OFFSET $1
 SELECT min(ts), max(i), count(d), count(*) FROM t WHERE k IN ('a', 'b', NULL) AND (d < 2.5 OR y = '\x61') AND NOT (b IS NULL)
+SELECT i % 2 AS n, count(*), sum(b), avg(DISTINCT d), string_agg(k, ', ' ORDER BY ts DESC NULLS LAST), bool_and(o) FILTER (WHERE i > 0) FROM t WHERE k > 'a' GROUP BY n HAVING count(*) > 1 AND max(i) < $1 ORDER BY count(*) DESC, 1 LIMIT 3
+SELECT k, t.*, every(o) FROM t GROUP BY k, i + 1 ORDER BY max(ts)
+SELECT DISTINCT i, lower("Mixed") FROM t ORDER BY 1, lower("Mixed") DESC OFFSET 1
+SELECT count(DISTINCT i) FROM t GROUP BY ROLLUP (i, o)
 SELECT * FROM t WHERE o IS DISTINCT FROM true AND k <> 'a' AND i NOT IN (1, 2) AND ts NOT BETWEEN '2024-01-01' AND now()
 SELECT * FROM t WHERE 5 > i AND $1 <= b AND '2025-01-01' < ts ORDER BY k
 INSERT INTO t (k, i, y, ts) VALUES ($1, DEFAULT, '\x00', '2025-01-01 10:00:00.123456'), ('q', -1, E'\\001', NULL) ON CONFLICT (k) DO UPDATE SET i = excluded.i + t.i WHERE t.o RETURNING *

@@ -120,6 +120,7 @@ func (x *predicateTest) check(p string) {
 	x.same(p+" as a column", x.keys("SELECT k FROM q WHERE ("+p+") = true ORDER BY k"), whole)
 	x.same(p+" counted", x.keys("SELECT count(*) FROM p WHERE "+p), []string{strconv.Itoa(len(whole))})
 	x.checkWindow(p)
+	x.checkGroups(p, whole)
 	x.checkChanges(p, whole)
 }
 
@@ -133,6 +134,19 @@ func (x *predicateTest) checkWindow(p string) {
 	x.same(p+order+" cut", x.keys(fmt.Sprintf("SELECT k FROM p WHERE %s%s LIMIT %d OFFSET %d", p, order, limit, offset)), all[first:min(len(all), first+limit)])
 	plain := x.keys(fmt.Sprintf("SELECT %s FROM p WHERE %s ORDER BY %s", column, p, column))
 	x.same(p+" in order of "+column, plain, x.keys(fmt.Sprintf("SELECT %s FROM q WHERE %s ORDER BY %s", column, p, column)))
+}
+
+// checkGroups compares what is said of rows together with the rows.
+func (x *predicateTest) checkGroups(p string, whole []string) {
+	x.same(p+" as a filter", x.keys("SELECT count(*) FILTER (WHERE "+p+") FROM q"), []string{strconv.Itoa(len(whole))})
+	if len(whole) > 0 {
+		x.same(p+" joined", x.keys("SELECT string_agg(k, ' ' ORDER BY k) FROM p WHERE "+p), []string{strings.Join(whole, " ")})
+	}
+	column := predicateColumns[x.choose(len(predicateColumns))].name
+	distinct := x.keys(fmt.Sprintf("SELECT DISTINCT %s FROM p WHERE %s ORDER BY %[1]s", column, p))
+	x.same(p+" grouped by "+column, x.keys(fmt.Sprintf("SELECT %s FROM q WHERE %s GROUP BY %[1]s ORDER BY %[1]s", column, p)), distinct)
+	known := x.keys(fmt.Sprintf("SELECT DISTINCT %s FROM p WHERE (%s) AND %[1]s IS NOT NULL", column, p))
+	x.same(p+" counted once by "+column, x.keys(fmt.Sprintf("SELECT count(DISTINCT %s) FROM q WHERE %s", column, p)), []string{strconv.Itoa(len(known))})
 }
 
 // checkChanges changes rows, looks, and takes it back.

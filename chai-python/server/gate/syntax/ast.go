@@ -12,12 +12,15 @@ type Name struct {
 
 // Select is SELECT … [FROM …].
 type Select struct {
-	Items   []Item
-	Table   *Table // nil without FROM
-	Where   Expr   // nil: every row
-	OrderBy []Order
-	Limit   Expr // nil: none
-	Offset  Expr
+	Distinct bool
+	Items    []Item
+	Table    *Table // nil without FROM
+	Where    Expr   // nil: every row
+	GroupBy  []Expr
+	Having   Expr // nil: every group
+	OrderBy  []Order
+	Limit    Expr // nil: none
+	Offset   Expr
 }
 
 // Table is a table in FROM, INTO or UPDATE.
@@ -179,11 +182,15 @@ type (
 		Table, Name string
 	}
 	// Call is a function call; Star for count(*). Keyword: a function written without parentheses, like current_user.
+	// Distinct, OrderBy and Filter say which rows an aggregate takes in, and how.
 	Call struct {
 		at
 		Name          string
 		Args          []Expr
 		Star, Keyword bool
+		Distinct      bool
+		OrderBy       []Order
+		Filter        Expr // nil: every row
 	}
 	// Cast is CAST(x AS t) or x::t.
 	Cast struct {

@@ -103,12 +103,8 @@ func (p *parser) sessionGrammar(first string) func() Statement {
 func (p *parser) selectStatement() *Select {
 	defer p.deeper()()
 	p.expect("select")
-	if t := p.peek(); p.accept("distinct") {
-		p.unsupported(t.at, "SELECT DISTINCT", "Select the rows and make them distinct in the client.")
-	}
-	p.accept("all")
-	s := &Select{}
-	if t := p.peek(); t.kind != end && !afterItems[t.value] || t.kind == quoted {
+	s := &Select{Distinct: p.distinct()}
+	if t := p.peek(); s.Distinct || t.kind != end && !afterItems[t.value] || t.kind == quoted {
 		s.Items = p.items()
 	}
 	if p.accept("from") {
@@ -116,6 +112,12 @@ func (p *parser) selectStatement() *Select {
 	}
 	if p.accept("where") {
 		s.Where = p.expr()
+	}
+	if p.accept("group", "by") {
+		s.GroupBy = p.groupBy()
+	}
+	if p.accept("having") {
+		s.Having = p.expr()
 	}
 	p.refuseClauses()
 	if p.accept("order", "by") {
@@ -126,18 +128,47 @@ func (p *parser) selectStatement() *Select {
 	return s
 }
 
+func (p *parser) distinct() bool {
+	if !p.accept("distinct") {
+		p.accept("all")
+		return false
+	}
+	if t := p.peek(); t.is("on") {
+		p.unsupported(t.at, "DISTINCT ON", "Select the rows in order, and take the first of each in the client; or GROUP BY with min or max.")
+	}
+	return true
+}
+
+// groupBy takes GROUP BY's list. ALL and DISTINCT tell what to do about grouping sets that are alike.
+func (p *parser) groupBy() []Expr {
+	_ = p.acceptAny("all", "distinct")
+	list := []Expr{p.groupItem()}
+	for p.accept(",") {
+		list = append(list, p.groupItem())
+	}
+	return list
+}
+
+func (p *parser) groupItem() Expr {
+	t, next := p.peek(), p.peekAt(1)
+	if (t.is("rollup") || t.is("cube")) && next.is("(") || t.is("grouping") && next.is("sets") || t.is("(") && next.is(")") {
+		p.unsupported(t.at, "GROUP BY with grouping sets", "Group by one list at a time.")
+	}
+	return p.expr()
+}
+
 // afterItems may follow SELECT at once: PostgreSQL allows a select list of nothing.
 var afterItems = wordSet("from where group having window order limit offset fetch for union intersect except ; )")
 
 // refuseClauses tells apart what PostgreSQL allows after WHERE.
 func (p *parser) refuseClauses() {
-	const hint = "Supported is SELECT … FROM table WHERE … ORDER BY … LIMIT … OFFSET … on one table."
+	const hint = "Supported is SELECT … FROM table WHERE … GROUP BY … HAVING … ORDER BY … LIMIT … OFFSET … on one table."
 	t := p.peek()
 	if t.kind != word {
 		return
 	}
 	switch t.value {
-	case "group", "having", "window", "union", "intersect", "except", "for":
+	case "window", "union", "intersect", "except", "for":
 		p.unsupported(t.at, upper(t.value), hint)
 	}
 }

@@ -129,18 +129,32 @@ func (p *parser) call(name Name) Expr {
 	case p.accept("*"):
 		node.Star = true
 	case p.peek().is(")"):
-	case p.peek().is("distinct"):
-		p.unsupported(p.peek().at, "DISTINCT in a function call", "Count distinct values in the client.")
 	default:
-		p.accept("all")
+		node.Distinct = p.acceptAny("all", "distinct") == "distinct"
 		node.Args = append(node.Args, p.expr())
 		for p.accept(",") {
 			node.Args = append(node.Args, p.expr())
 		}
+		if p.accept("order", "by") {
+			node.OrderBy = p.orderBy()
+		}
 	}
 	p.expect(")")
-	if t := p.peek(); t.is("over") || t.is("filter") {
-		p.unsupported(t.at, upper(t.value), "Supported aggregates are count, min and max over all rows.")
-	}
+	p.afterCall(node)
 	return node
+}
+
+// afterCall takes what says which rows an aggregate takes in.
+func (p *parser) afterCall(node *Call) {
+	if t := p.peek(); t.is("within") {
+		p.unsupported(t.at, "WITHIN GROUP", "Take the rows in order, and pick in the client.")
+	}
+	if p.accept("filter") {
+		p.expect("(", "where")
+		node.Filter = p.expr()
+		p.expect(")")
+	}
+	if t := p.peek(); t.is("over") {
+		p.unsupported(t.at, "OVER", "There are no window functions: aggregate with GROUP BY.")
+	}
 }
