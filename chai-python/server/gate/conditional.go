@@ -48,11 +48,11 @@ type nullIf struct{ value, x, y node }
 func (n *nullIf) typ() Type { return n.value.typ() }
 func (n *nullIf) eval(s *scope) (any, error) {
 	x, err := n.x.eval(s)
-	if err != nil || x == nil {
+	if err != nil || x == nil && alwaysNull(n.x, s) {
 		return nil, err
 	}
 	y, err := n.y.eval(s)
-	if err != nil {
+	if err != nil || x == nil {
 		return nil, err
 	}
 	if err := s.spendComparing(x, y); err != nil {

@@ -141,7 +141,11 @@ func alwaysNull(n node, s *scope) bool {
 		v, err := n.eval(s)
 		return v == nil && err == nil
 	}
-	return strict(n) && slices.ContainsFunc(children(n), func(child node) bool { return alwaysNull(child, s) })
+	if strict(n) {
+		return slices.ContainsFunc(children(n), func(child node) bool { return alwaysNull(child, s) })
+	}
+	v, known, err := foldNode(n, s)
+	return known && v == nil && err == nil
 }
 
 // strict tells nodes that are NULL when one of their parts is.
