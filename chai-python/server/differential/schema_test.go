@@ -6,6 +6,9 @@ import (
 
 // schema makes up a statement on the schema. Tables are p and q; t is left alone but for its indexes.
 func (g *generator) schema() string {
+	if chance(g.r, 4) {
+		return g.join("TRUNCATE", g.rarely("TABLE"), pick(g.r, []string{"t", "p", "t, t", "ONLY t", "p, q", "nosuch", "i1", "public.t"}), g.rarely("RESTART IDENTITY"), g.rarely("CASCADE"))
+	}
 	switch g.r.IntN(10) {
 	case 0, 1, 2, 3:
 		return g.createTable()

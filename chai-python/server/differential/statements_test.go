@@ -112,6 +112,9 @@ func makeStatement(r *rand.Rand, t *table) *statement {
 }
 
 func (g *generator) bareSelect() string {
+	if chance(g.r, 15) {
+		return g.valuesQuery()
+	}
 	return g.join("SELECT", g.list(1+g.r.IntN(3), func() string { return g.aliased(g.expression(kind(g.r.IntN(int(kinds))), 3)) }))
 }
 
@@ -223,6 +226,9 @@ func (g *generator) returning() string {
 }
 
 func (g *generator) insert() string {
+	if chance(g.r, 20) {
+		return g.insertQuery()
+	}
 	places := g.r.Perm(len(g.t.columns))
 	if chance(g.r, 70) {
 		places = slices.Sorted(slices.Values(places))

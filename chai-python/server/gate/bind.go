@@ -23,6 +23,7 @@ type binder struct {
 	proposed   bool   // EXCLUDED may be used
 	aggregates bool   // aggregates may be used
 	clause     string // that has none
+	keepOpen   bool   // what is open in the select list takes its type from the column that it is inserted into
 	found      aggregates
 	columnsAt  map[*column]int // where a SELECT names columns
 	inAnd      bool            // at the top level of WHERE, where IN (SELECT …) may stand

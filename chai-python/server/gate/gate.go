@@ -117,6 +117,9 @@ func (b *binder) plan(statement syntax.Statement) (*Plan, error) {
 		if err != nil {
 			return nil, err
 		}
+		if p.query != nil {
+			return writePlan(Insert, insertQuery{p}, p.returning), nil
+		}
 		return writePlan(Insert, p, p.returning), nil
 	case *syntax.Update:
 		p, err := b.updatePlan(s)
@@ -154,6 +157,8 @@ func (b *binder) schemaPlan(statement syntax.Statement) (*Plan, error) {
 	case *syntax.CreateIndex:
 		p, err := b.createIndexPlan(s)
 		return &Plan{Verb: CreateIndex, Access: Schema, run: p}, err
+	case *syntax.Truncate:
+		return &Plan{Verb: Truncate, Access: Schema, run: &truncatePlan{b, s}}, nil
 	case *syntax.Drop:
 		if s.Index {
 			return &Plan{Verb: DropIndex, Access: Schema, run: &dropPlan{b, s, "DROP INDEX"}}, nil

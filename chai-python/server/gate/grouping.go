@@ -87,7 +87,7 @@ func (b *binder) checkGrouped(list, by []node) error {
 	for _, n := range by {
 		same[printed(n)] = true
 		byExpression = byExpression || !isColumn(n)
-		if c, is := n.(*column); is && b.table.view == nil && c.place == b.table.key {
+		if c, is := n.(*column); is && b.table.made == nil && c.place == b.table.key {
 			return nil
 		}
 	}
@@ -213,6 +213,9 @@ func all(conditions []node) node {
 
 // checkDistinct: rows that are made distinct can be sorted only by what they consist of.
 func (b *binder) checkDistinct(p *selectPlan, s *syntax.Select) error {
+	if err := b.settle(p.items); err != nil {
+		return err
+	}
 	var output []string
 	for _, item := range p.items {
 		output = append(output, printed(item.x))

@@ -17,7 +17,7 @@ type Limits struct {
 	ResultBytes     int // bytes that one statement buffers; default 32 MiB
 	CachedPlans     int // plans kept by text; default 500
 	CachedPlanBytes int // that they may weigh together; default 16 MiB
-	WriteRows       int // rows that one UPDATE or DELETE changes; default 10,000
+	WriteRows       int // rows that one UPDATE, DELETE or INSERT … SELECT changes; default 10,000
 
 	// WriteTime is how long one statement may keep the writer; default 2 s, well below the engine's HangLimit, after which
 	// it takes the database for hung.

@@ -88,6 +88,7 @@ func TestRowLimits(t *testing.T) {
 	for _, sql := range []string{
 		`SELECT token FROM sessions`, `SELECT token FROM sessions ORDER BY data`, `UPDATE sessions SET data = 'x'`, `DELETE FROM sessions`,
 		`DELETE FROM sessions WHERE expiry > '2001-01-01'`, `DELETE FROM sessions WHERE token IN (SELECT token FROM sessions)`,
+		`INSERT INTO sessions SELECT token || 'x', data, expiry FROM sessions LIMIT 6`,
 	} {
 		if e := d.fails(pgerr.ProgramLimitExceeded, sql); e.Hint == "" {
 			t.Errorf("%s: no hint", sql)
@@ -125,6 +126,7 @@ func TestTransactionBytesAreCharged(t *testing.T) {
 		d.exec("INSERT 0 1", `INSERT INTO sessions VALUES ($1, $2, $3)`, fmt.Sprint(i), make([]byte, 3<<20), after(i))
 	}
 	d.fails(pgerr.ProgramLimitExceeded, `UPDATE sessions SET expiry = $1`, after(9)) // 9 MB of rows are written again
+	d.fails(pgerr.ProgramLimitExceeded, `INSERT INTO sessions SELECT token || 'x', data, expiry FROM sessions`)
 	d.exec("UPDATE 1", `UPDATE sessions SET expiry = $1 WHERE token = '1'`, after(9))
 	d.exec("DELETE 3", `DELETE FROM sessions`) // only keys go into the transaction
 }

@@ -92,6 +92,8 @@ func TestWorkIsStoppedWhereverItIs(t *testing.T) {
 		"no table":           `SELECT ` + many(`length(lower($1))`, ", "),
 		"views":              `SELECT ` + many(`length(column_name)`, ", ") + ` FROM information_schema.columns`,
 		"INSERT":             `INSERT INTO t VALUES ` + many(`(1000 + length(lower($1)), 1, '', '')`, ", "),
+		"INSERT … SELECT":    `INSERT INTO t SELECT id + 1000, n, '', '' FROM t WHERE n >= 0`,
+		"VALUES":             `VALUES ` + many(`(length(lower($1)))`, ", "),
 		"UPDATE":             `UPDATE t SET n = n + 1`,
 		"UPDATE's RETURNING": `UPDATE t SET n = 1 WHERE id = 0 RETURNING ` + many(`length(upper(s))`, ", "),
 		"DELETE":             `DELETE FROM t WHERE s LIKE 's%'`,
@@ -148,6 +150,7 @@ func TestMemoryOfStatements(t *testing.T) {
 		`SELECT id FROM t WHERE ` + strings.Repeat(`s IN (SELECT s FROM t) AND `, 20) + `true`, `UPDATE t SET n = 2 RETURNING ` + four,
 		`SELECT count(*) FROM t GROUP BY s || id, ` + four, `SELECT ` + four + ` FROM t GROUP BY id`, `SELECT string_agg(s, s), string_agg(s, '') FROM t`, `SELECT max(s), ` + strings.ReplaceAll(four, "s", "min(s || id)") + `, string_agg(s, s) FROM t`,
 		`SELECT count(DISTINCT s), count(DISTINCT s || id), count(DISTINCT s || 1 || id), count(DISTINCT s || 2 || id) FROM t`, `SELECT string_agg('', '' ORDER BY ` + four + `) FROM t`, `SELECT DISTINCT s || id, s || id FROM t`,
+		`INSERT INTO t SELECT id + 10, 1, s || s || s || s FROM t`,
 		`DELETE FROM t RETURNING ` + four, `SELECT ` + strings.Repeat("upper(s), ", 40) + `1 FROM t WHERE id = 1`,
 	} {
 		if e := d.fails(pgerr.ProgramLimitExceeded, sql); !strings.Contains(e.Message, "in memory") || e.Hint == "" {

@@ -80,7 +80,8 @@ func (b *binder) outputExpr(x syntax.Expr, output namedItems) (node, error) {
 		if err != nil || n < 1 || n > len(output.items) {
 			return nil, b.fail(x.At(), invalidColumnReference, "%s position %s is not in select list", output.clause, x.Text)
 		}
-		return output.items[n-1].x, nil
+		err = b.settleItem(output.items, n-1)
+		return output.items[n-1].x, err
 	case *syntax.Column:
 		if x.Table == "" {
 			if found, err := b.namedItem(x, output); found != nil || err != nil {
@@ -105,11 +106,14 @@ func (b *binder) namedItem(x *syntax.Column, output namedItems) (node, error) {
 	if known {
 		return found, nil
 	}
-	for _, item := range output.items {
+	for i, item := range output.items {
 		switch {
 		case item.name != x.Name:
 		case found == nil:
-			found = item.x
+			if err := b.settleItem(output.items, i); err != nil {
+				return nil, err
+			}
+			found = output.items[i].x
 		case printed(found) != printed(item.x):
 			return nil, b.fail(x.At(), ambiguousColumn, "%s \"%s\" is ambiguous", output.clause, x.Name)
 		}

@@ -9,6 +9,7 @@ import (
 type outputItem struct {
 	x    node
 	name string
+	at   int
 }
 
 // output binds a select list.
@@ -27,7 +28,7 @@ func (b *binder) output(items []syntax.Item) ([]outputItem, error) {
 			continue
 		}
 		x, err := b.expr(item.Expr)
-		if _, open := x.(*parameter); err == nil && !open {
+		if _, open := x.(*parameter); err == nil && !open && !b.keepOpen {
 			x, err = b.coerceOpen(x, Text, item.Expr)
 		}
 		if err != nil {
@@ -37,7 +38,7 @@ func (b *binder) output(items []syntax.Item) ([]outputItem, error) {
 		if name == "" {
 			name = columnName(item.Expr)
 		}
-		list = append(list, outputItem{x, name})
+		list = append(list, outputItem{x, name, item.At})
 	}
 	if len(list) > maxItems {
 		return nil, b.fail(items[0].At, tooManyColumns, "target lists can have at most %d entries", maxItems)
@@ -53,15 +54,18 @@ const (
 )
 
 // settle makes parameters text that stand in a select list by themselves, once all else had its say.
-func (b *binder) settle(items []outputItem, from []syntax.Item) (err error) {
-	for i, item := range items {
-		if p, ok := item.x.(*parameter); ok && p.of == (Type{}) {
-			if items[i].x, err = b.coerceOpen(p, Text, itemAt(from[0].At)); err != nil {
-				return err
-			}
+func (b *binder) settle(items []outputItem) error {
+	for i := range items {
+		if err := b.settleItem(items, i); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (b *binder) settleItem(items []outputItem, i int) (err error) {
+	items[i].x, err = b.coerceOpen(items[i].x, Text, itemAt(items[i].at))
+	return err
 }
 
 // returning binds RETURNING.
@@ -71,10 +75,10 @@ func (b *binder) returning(from []syntax.Item) ([]outputItem, error) {
 	if err != nil {
 		return nil, err
 	}
-	return items, b.settle(items, from)
+	return items, b.settle(items)
 }
 
-// itemAt is where a select list begins.
+// itemAt is where an entry of a select list begins.
 type itemAt int
 
 func (i itemAt) At() int { return int(i) }
@@ -90,7 +94,7 @@ func (b *binder) star(item syntax.Item) ([]outputItem, error) {
 	for place, name := range b.table.names {
 		n := &column{place, b.table.types[place]}
 		b.columnAt(n, item.At)
-		list = append(list, outputItem{n, name})
+		list = append(list, outputItem{n, name, item.At})
 	}
 	return list, nil
 }

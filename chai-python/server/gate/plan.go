@@ -23,6 +23,7 @@ const (
 	CreateIndex
 	DropTable
 	DropIndex
+	Truncate
 	Begin
 	Commit
 	Rollback
@@ -227,7 +228,7 @@ func (p *Plan) Weight() int {
 
 // Frees tells whether a run only takes out what is stored.
 func (p *Plan) Frees() bool {
-	return p.Verb == Delete || p.Verb == DropTable || p.Verb == DropIndex
+	return p.Verb == Delete || p.Verb == DropTable || p.Verb == DropIndex || p.Verb == Truncate
 }
 
 // argumentBytes is what arguments weigh, with an allowance for keys and index entries.

@@ -186,7 +186,7 @@ func (p *selectPlan) counted(x *execution) (n int64, counted bool, err error) {
 // count lets Chai count where its COUNT(*) sees just the rows that the conditions want: the whole table, or what lies on
 // one side of a bound. counted is false where it does not.
 func (s *scan) count(x *execution) (n int64, counted bool, err error) {
-	if _, writes := x.reader.(engine.Writer); writes || s.table.view != nil {
+	if _, writes := x.reader.(engine.Writer); writes || s.table.made != nil {
 		return 0, false, nil // Chai's COUNT(*) cannot be stopped, and the writer is for others too
 	}
 	if s.condition == nil {

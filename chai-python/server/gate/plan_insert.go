@@ -13,9 +13,10 @@ import (
 // exact; Chai's own DO REPLACE leaves the indexes wrong.
 type insertPlan struct {
 	table     *table
-	rows      [][]node  // a value for every column
-	lookup    *scan     // by the key of the scope's proposed row; nil without ON CONFLICT
-	update    *rowWrite // DO UPDATE
+	rows      [][]node    // a value for every column
+	query     *selectPlan // INSERT … SELECT: rows has one entry, made of a row of the query
+	lookup    *scan       // by the key of the scope's proposed row; nil without ON CONFLICT
+	update    *rowWrite   // DO UPDATE
 	where     node
 	returning []outputItem
 	folded    []node
@@ -32,7 +33,12 @@ func (b *binder) insertPlan(s *syntax.Insert) (*insertPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.rows, err = b.insertRows(s, places); err != nil {
+	if s.Query != nil {
+		err = b.insertQuery(p, s, places)
+	} else {
+		p.rows, err = b.insertRows(s, places)
+	}
+	if err != nil {
 		return nil, err
 	}
 	b.table = t
@@ -216,30 +222,47 @@ func (p *insertPlan) execute(x *execution) (*Result, error) {
 	if p.unmatched != nil {
 		return nil, p.unmatched
 	}
-	result, count := &Result{}, 0
-	touched := map[any]bool{}
+	to := p.begin(w)
 	for _, values := range p.rows {
-		if err := x.meter.spend(writeUnits); err != nil {
-			return nil, err
-		}
-		proposed, err := p.propose(x, values)
-		if err != nil {
-			return nil, err
-		}
-		written, err := p.put(x, w, proposed, touched)
-		if err != nil {
-			return nil, err
-		}
-		if written == nil {
-			continue
-		}
-		count++
-		if err := returnRow(result, p.returning, x, written); err != nil {
+		if err := to.insert(x, values); err != nil {
 			return nil, err
 		}
 	}
-	result.Tag = insertTags.of(count)
-	return result, nil
+	return to.done(), nil
+}
+
+// insertion is a run of an INSERT.
+type insertion struct {
+	plan    *insertPlan
+	writer  engine.Writer
+	result  *Result
+	count   int
+	touched map[any]bool // keys of the rows that were written
+}
+
+func (p *insertPlan) begin(w engine.Writer) *insertion {
+	return &insertion{plan: p, writer: w, result: &Result{}, touched: map[any]bool{}}
+}
+
+func (i *insertion) insert(x *execution, values []node) error {
+	if err := x.meter.spend(writeUnits); err != nil {
+		return err
+	}
+	proposed, err := i.plan.propose(x, values)
+	if err != nil {
+		return err
+	}
+	written, err := i.plan.put(x, i.writer, proposed, i.touched)
+	if written == nil || err != nil {
+		return err
+	}
+	i.count++
+	return returnRow(i.result, i.plan.returning, x, written)
+}
+
+func (i *insertion) done() *Result {
+	i.result.Tag = insertTags.of(i.count)
+	return i.result
 }
 
 // propose evaluates the row to be inserted.

@@ -32,7 +32,7 @@ func (o MaintenanceOption) Path(args []any) (string, error) {
 
 // maintenanceCall is the function that a statement calls and does nothing else with; nil for all other statements.
 func maintenanceCall(s *syntax.Select) *syntax.Call {
-	if len(s.Items) != 1 || s.Table != nil || s.Where != nil || s.OrderBy != nil || s.Limit != nil || s.Offset != nil {
+	if len(s.Items) != 1 || s.Distinct || s.Table != nil || s.Where != nil || s.GroupBy != nil || s.Having != nil || s.OrderBy != nil || s.Limit != nil || s.Offset != nil {
 		return nil
 	}
 	x, _ := s.Items[0].Expr.(*syntax.Call)

@@ -29,6 +29,13 @@ func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
 	}
 	b.columnsAt = map[*column]int{}
 	p := &selectPlan{distinct: s.Distinct}
+	var values *valueRows
+	if s.Values != nil {
+		var err error
+		if values, err = b.useValues(s.Values); err != nil {
+			return nil, err
+		}
+	}
 	condition, having, by, err := b.selectClauses(p, s)
 	if err != nil {
 		return nil, err
@@ -41,14 +48,16 @@ func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
 	if err := b.limitClauses(p, s); err != nil {
 		return nil, err
 	}
-	if err := b.settle(p.items, s.Items); err != nil {
-		return nil, err
+	if !b.keepOpen {
+		if err := b.settle(p.items); err != nil {
+			return nil, err
+		}
 	}
 	if err := b.group(p, by, having); err != nil {
 		return nil, err
 	}
 	computed := append(append(expressions(p.items), sortExpressions(p.keys)...), by...)
-	p.folded = foldable(append(computed, condition, having)...)
+	p.folded = foldable(append(append(computed, condition, having), values.nodes()...)...)
 	if p.groups != nil {
 		condition = and(condition, p.groups.early())
 	}

@@ -14,7 +14,7 @@ import (
 // they are, so that no kind of node can be forgotten here.
 func printed(n node) string {
 	var text strings.Builder
-	printValue(&text, reflect.ValueOf(n))
+	printValue(&text, reflect.ValueOf(&n).Elem())
 	return text.String()
 }
 

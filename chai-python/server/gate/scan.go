@@ -238,8 +238,8 @@ func (s *scan) keyValue(x *execution, n node) (any, error) {
 
 // query runs a sentence and spreads the columns read over a row as wide as the table.
 func (s *scan) query(x *execution, sentence string, args []any, emit func([]any) error) error {
-	if v := s.table.view; v != nil {
-		return v.run(x, s.table.database, emit)
+	if made := s.table.made; made != nil {
+		return made.run(x, emit)
 	}
 	return x.reader.Query(sentence, args, func(values []any) error {
 		if err := x.meter.spend(s.units); err != nil {

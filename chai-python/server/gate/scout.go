@@ -6,14 +6,15 @@ import (
 	"chaisqld/engine"
 )
 
-// An UPDATE or DELETE that has to look through rows does so before it asks for the writer, which it then keeps only for the
-// rows that it has found. As in PostgreSQL's READ COMMITTED, a row that has changed since is looked at again, and a row that
+// An UPDATE, DELETE or INSERT … SELECT that has to look through rows does so before it asks for the writer, which it then keeps
+// only for the rows that it has found. As in PostgreSQL's READ COMMITTED, a row that has changed since is looked at again, and a row that
 // has come since is not there yet.
 
-// Found are the rows that a statement is about to change.
+// Found are the rows that a statement is about to change, by their keys, or to insert.
 type Found struct {
 	plan     *Plan
 	keys     []any
+	rows     [][]any
 	selected map[*selection]*valueSet // what its inner SELECTs gave
 	tag      string
 }
@@ -24,9 +25,11 @@ type scout interface {
 	scouts() bool
 	find(x *execution) ([][]any, error)
 	change(x *execution, rows [][]any) (*Result, error)
-	target() *scan
 	nothing() string // the tag where there are no rows
 }
+
+// targeted is a scout that changes rows which are there, and might be others by then.
+type targeted interface{ target() *scan }
 
 // Scouts tells whether Find should run before Run.
 func (p *Plan) Scouts() bool {
@@ -49,15 +52,20 @@ func (p *Plan) Find(r engine.Reader, args []any, now time.Time, m *Meter) (*Foun
 		return nil, err
 	}
 	found := &Found{plan: p, selected: x.scope.selected, tag: s.nothing()}
+	t, changes := s.(targeted)
+	if !changes {
+		found.rows = rows
+		return found, nil
+	}
 	for _, row := range rows {
-		found.keys = append(found.keys, row[s.target().table.key])
+		found.keys = append(found.keys, row[t.target().table.key])
 	}
 	return found, nil
 }
 
 // Nothing is the result of a statement without rows to change, nil if there are some.
 func (f *Found) Nothing() *Result {
-	if len(f.keys) > 0 {
+	if len(f.keys) > 0 || len(f.rows) > 0 {
 		return nil
 	}
 	return &Result{Tag: f.tag}
@@ -71,7 +79,11 @@ func (f *Found) Run(w engine.Writer, args []any, now time.Time, m *Meter) (*Resu
 	return f.plan.measured(w, args, now, m, func(x *execution) (*Result, error) {
 		s := f.plan.run.(scout)
 		x.scope.selected = f.selected
-		rows, err := s.target().again(x, f.keys)
+		t, changes := s.(targeted)
+		if !changes {
+			return s.change(x, f.rows)
+		}
+		rows, err := t.target().again(x, f.keys)
 		if err != nil {
 			return nil, err
 		}

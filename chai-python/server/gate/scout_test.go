@@ -57,6 +57,10 @@ func TestRowsThatChangeBetweenLookingAndWriting(t *testing.T) {
 		"an inner SELECT":     {`UPDATE t SET n = 9 WHERE s IN (SELECT s FROM t WHERE n = 1)`, `UPDATE t SET n = 2 WHERE id = 1`, "UPDATE 1", nil, "[[1 9 a] [2 2 b] [3 3 c]]"},
 		"a deletion by one":   {`DELETE FROM t WHERE id IN (SELECT id FROM t WHERE n < 3)`, `DELETE FROM t WHERE id = 1`, "DELETE 1", nil, "[[3 3 c]]"},
 		"the table changed":   {`UPDATE t SET n = n + 10 WHERE n < 3`, `CREATE INDEX ON t (n)`, "UPDATE 2", nil, "[[1 11 a] [2 12 b] [3 3 c]]"},
+		"rows to insert":      {`INSERT INTO t SELECT id + 10, n, s FROM t WHERE n < 3`, `DELETE FROM t WHERE id = 1`, "INSERT 0 2", nil, "[[2 2 b] [3 3 c] [11 1 a] [12 2 b]]"},
+		"one to insert came":  {`INSERT INTO t SELECT id + 10, n, s FROM t WHERE n < 3 ON CONFLICT DO NOTHING`, `INSERT INTO t VALUES (11, 5, 'z')`, "INSERT 0 1", nil, "[[1 1 a] [2 2 b] [3 3 c] [11 5 z] [12 2 b]]"},
+		"nothing to insert":   {`INSERT INTO t SELECT id + 10, n, s FROM t WHERE n > 3`, `DELETE FROM t`, "INSERT 0 0", nil, "[[1 1 a] [2 2 b] [3 3 c]]"},
+		"insert, changed":     {`INSERT INTO t SELECT id + 10, n, s FROM t WHERE n < 2`, `CREATE INDEX ON t (n)`, "INSERT 0 1", nil, "[[1 1 a] [2 2 b] [3 3 c] [11 1 a]]"},
 		"there are no rows":   {`UPDATE t SET n = 1 WHERE n = 99`, `DELETE FROM t`, "UPDATE 0", nil, "[[1 1 a] [2 2 b] [3 3 c]]"},
 		"there is none to go": {`DELETE FROM t WHERE n = 99 RETURNING id`, `DELETE FROM t`, "DELETE 0", nil, "[[1 1 a] [2 2 b] [3 3 c]]"},
 	} {
@@ -89,7 +93,8 @@ func TestWhatIsFoundAtOnceIsNotLookedFor(t *testing.T) {
 	for _, sql := range []string{
 		`UPDATE sessions SET data = '' WHERE token = 'a'`, `DELETE FROM sessions WHERE token IN ('a', 'b') AND data = ''`,
 		`DELETE FROM sessions WHERE token IN (SELECT token FROM sessions WHERE expiry < now() ORDER BY expiry LIMIT 9)`,
-		`INSERT INTO sessions VALUES ('a', '', now())`, `SELECT token FROM sessions`,
+		`INSERT INTO sessions VALUES ('a', '', now())`, `INSERT INTO sessions SELECT 'a', '', now()`, `INSERT INTO sessions VALUES ('a', ''::bytea, now()) LIMIT 1`,
+		`INSERT INTO sessions SELECT 'b', data, expiry FROM sessions WHERE token = 'a'`, `SELECT token FROM sessions`,
 	} {
 		p, err := d.gate.Prepare(sql, nil, d.engine.Catalogue())
 		if err != nil || p.Scouts() {

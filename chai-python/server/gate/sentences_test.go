@@ -170,6 +170,7 @@ func TestSentences(t *testing.T) {
 		{`INSERT INTO n VALUES (1, 2) ON CONFLICT DO NOTHING`, nil, `get n ‹1›`},
 		{`INSERT INTO n VALUES (1, 2) ON CONFLICT (k) DO UPDATE SET v = excluded.v`, nil,
 			`get n ‹1›` + "\n" + `update n[1] ‹2› ‹1›`},
+		{`INSERT INTO n SELECT k + 1, v FROM n WHERE k = 1`, nil, `get n ‹1›` + "\n" + `insert n ‹2› ‹2› ‹0.5›`},
 		{`UPDATE sessions SET expiry = $1 WHERE token = 'a' AND expiry < $1`, []any{after(3)},
 			`get sessions ‹a›` + "\n" + `update sessions[2] ‹12:03:00.123456› ‹a›`},
 		{`DELETE FROM sessions WHERE token = 'b'`, nil, `get sessions ‹b›` + "\n" + `delete sessions ‹b›`},
@@ -186,6 +187,9 @@ func TestSentences(t *testing.T) {
 			`CREATE TABLE "x" ("a" TEXT PRIMARY KEY, "b" DOUBLE PRECISION DEFAULT -1, "c" BOOLEAN NOT NULL DEFAULT true, "d" TIMESTAMP, "e" BIGINT, "f" INTEGER DEFAULT 7, "g" TEXT DEFAULT 'é')`},
 		{`CREATE INDEX ON x (e)`, nil, `CREATE INDEX "x_e_idx" ON "x" ("e")`},
 		{`CREATE INDEX ON x (e)`, nil, `CREATE INDEX "x_e_idx1" ON "x" ("e")`},
+		{`TRUNCATE x`, nil, `DROP TABLE "x"` + "\n" +
+			`CREATE TABLE "x" ("a" TEXT PRIMARY KEY, "b" DOUBLE PRECISION DEFAULT -1, "c" BOOLEAN NOT NULL DEFAULT true, "d" TIMESTAMP, "e" BIGINT, "f" INTEGER DEFAULT 7, "g" TEXT DEFAULT 'é')` + "\n" +
+			`CREATE INDEX "x_e_idx" ON "x" ("e")` + "\n" + `CREATE INDEX "x_e_idx1" ON "x" ("e")`},
 		{`DROP INDEX x_e_idx1`, nil, `DROP INDEX "x_e_idx1"`},
 		{`DROP TABLE IF EXISTS x, y`, nil, `DROP TABLE "x"`},
 	} {

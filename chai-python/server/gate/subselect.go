@@ -97,8 +97,7 @@ func (b *binder) inSelect(x *syntax.In) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	inner := &binder{sql: b.sql, limits: b.limits, identity: b.identity, catalogue: b.catalogue, params: b.params, outer: b}
-	plan, err := inner.selectPlan(x.Select)
+	plan, err := b.inner(b).selectPlan(x.Select)
 	if err != nil {
 		return nil, err
 	}

@@ -19,8 +19,12 @@ type table struct {
 	indexed []bool   // the key, and columns with an index of their own: Chai reads these in order
 	entries int      // index entries that each row has, its own included
 
-	view     *view // what makes the rows; nil for a stored table
-	database string
+	made rowSource // nil for a stored table
+}
+
+// rowSource makes the rows of a table that is not stored. Like scan.query it ends without an error where emit asks to stop.
+type rowSource interface {
+	run(x *execution, emit func(row []any) error) error
 }
 
 // quote writes an identifier for Chai. Stored names have no character that would need an escape.
@@ -103,4 +107,18 @@ func (b *binder) look(t *table, from syntax.Table) {
 	if from.Alias != "" {
 		b.alias = from.Alias
 	}
+}
+
+// madeTable is a table that is not stored, yet without columns.
+func madeTable(name string, rows rowSource) *table {
+	return &table{Table: &engine.Table{Name: name}, name: name, places: map[string]int{}, made: rows}
+}
+
+func (t *table) addColumn(name string, of Type) {
+	t.Columns = append(t.Columns, engine.Column{Name: name})
+	t.names = append(t.names, name)
+	t.places[name] = len(t.types)
+	t.types = append(t.types, of)
+	t.columns = append(t.columns, quote(name))
+	t.indexed = append(t.indexed, false)
 }

@@ -111,22 +111,24 @@ func (b *binder) findView(name syntax.Name) (*table, error) {
 		return nil, b.fail(name.At, pgerr.FeatureNotSupported, "catalogue queries are not supported: there is no %s.%s", schema, name.Text).
 			WithHint(catalogueHint)
 	}
-	t := &table{Table: &engine.Table{Name: schema + "." + name.Text}, name: name.Text, places: map[string]int{}, view: v, database: b.identity.Database}
-	for i, c := range v.columns {
-		t.Columns = append(t.Columns, engine.Column{Name: c.name})
-		t.names = append(t.names, c.name)
-		t.places[c.name] = i
-		t.types = append(t.types, c.of)
-		t.columns = append(t.columns, quote(c.name))
+	t := madeTable(schema+"."+name.Text, &viewRows{v, b.identity.Database})
+	t.name = name.Text
+	for _, c := range v.columns {
+		t.addColumn(c.name, c.of)
 	}
-	t.indexed = make([]bool, len(v.columns))
 	return t, nil
 }
 
-// run hands on the rows of all tables, as scan.query does with what is stored.
-func (v *view) run(x *execution, database string, emit func([]any) error) error {
+// viewRows makes the rows of a view.
+type viewRows struct {
+	*view
+	database string
+}
+
+// run hands on the rows of all tables.
+func (v *viewRows) run(x *execution, emit func([]any) error) error {
 	for _, t := range x.reader.Catalogue().Tables() {
-		for _, row := range v.rows(database, t) {
+		for _, row := range v.rows(v.database, t) {
 			if err := x.meter.spend(rowUnits); err != nil {
 				return err
 			}

@@ -22,6 +22,11 @@ SELECT * FROM t WHERE o IS DISTINCT FROM true AND k <> 'a' AND i NOT IN (1, 2) A
 SELECT * FROM t WHERE 5 > i AND $1 <= b AND '2025-01-01' < ts ORDER BY k
 INSERT INTO t (k, i, y, ts) VALUES ($1, DEFAULT, '\x00', '2025-01-01 10:00:00.123456'), ('q', -1, E'\\001', NULL) ON CONFLICT (k) DO UPDATE SET i = excluded.i + t.i WHERE t.o RETURNING *
 INSERT INTO t VALUES ('w', 1, 2, 3.5, 'a', now(), false, 'm') ON CONFLICT DO NOTHING RETURNING k, i + 1 AS n
+INSERT INTO t (k, i, d) SELECT k || 'x', count(*), '1.5' FROM t GROUP BY k ORDER BY 1 LIMIT 5 ON CONFLICT (k) DO UPDATE SET i = excluded.i RETURNING k
+INSERT INTO t (k, i) (VALUES ($1, 2), ('b', DEFAULT) ORDER BY column2 LIMIT 1)
+VALUES (1, 'a', NULL), (2.5, 'b', $1) ORDER BY column1 DESC OFFSET 1
+TABLE ONLY t ORDER BY k FETCH FIRST 2 ROWS ONLY
+TRUNCATE TABLE t, ONLY (public.sessions), t * RESTART IDENTITY CASCADE
 UPDATE t SET i = (i + 1) * 2, d = 1e300, ts = $1::timestamptz, k = $2 WHERE y = E'\\001' AND "Mixed" <> 'x' RETURNING k
 DELETE FROM t WHERE ts < $1 AND k IN (SELECT k FROM t WHERE ts < $1 LIMIT 5) RETURNING *
 DELETE FROM t WHERE i < $1 ORDER BY i LIMIT 2

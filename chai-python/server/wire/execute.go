@@ -226,6 +226,8 @@ func verbName(v gate.Verb) string {
 		return "DROP TABLE"
 	case gate.DropIndex:
 		return "DROP INDEX"
+	case gate.Truncate:
+		return "TRUNCATE TABLE"
 	}
 	return "this statement"
 }

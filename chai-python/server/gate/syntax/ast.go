@@ -10,8 +10,10 @@ type Name struct {
 	Schema string // one of PostgreSQL's own, which only FROM may name, or one that is not there, for DROP … IF EXISTS
 }
 
-// Select is SELECT … [FROM …].
+// Select is SELECT … [FROM …], VALUES or TABLE.
 type Select struct {
+	At       int
+	Values   [][]Expr // VALUES; nil for all else
 	Distinct bool
 	Items    []Item
 	Table    *Table // nil without FROM
@@ -44,11 +46,12 @@ type Order struct {
 	NullsFirst *bool // nil: PostgreSQL's default, last when ascending
 }
 
-// Insert is INSERT INTO … VALUES ….
+// Insert is INSERT INTO …, of the Rows of a VALUES or of a Query.
 type Insert struct {
 	Table     Table
 	Columns   []Name // nil: all in order
 	Rows      [][]Expr
+	Query     *Select
 	Conflict  *Conflict // nil: an error
 	Returning []Item
 }
@@ -134,6 +137,9 @@ type Drop struct {
 	IfExists bool
 }
 
+// Truncate is TRUNCATE.
+type Truncate struct{ Names []Name }
+
 // Session is a statement that the session answers. Verb is "begin", "commit", "rollback", "set", "reset", "show",
 // "discard" or "deallocate".
 type Session struct {
@@ -153,6 +159,7 @@ func (*Delete) statement()      {}
 func (*CreateTable) statement() {}
 func (*CreateIndex) statement() {}
 func (*Drop) statement()        {}
+func (*Truncate) statement()    {}
 func (*Session) statement()     {}
 
 // Expr is an expression; At is the byte offset where it begins.

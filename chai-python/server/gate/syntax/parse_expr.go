@@ -147,8 +147,8 @@ func (p *parser) membership(x Expr) (result Expr, taken int) {
 func (p *parser) in(x Expr, negated bool) Expr {
 	p.expect("(")
 	node := &In{at: at(x.At()), X: x, Not: negated}
-	if p.peek().is("select") {
-		node.Select = p.selectStatement()
+	if p.beginsQuery(0) {
+		node.Select = p.query()
 		p.expect(")")
 		return node
 	}

@@ -159,6 +159,22 @@ func (p *parser) drop() Statement {
 	return s
 }
 
+// truncate takes TRUNCATE. There are no sequences to restart, and nothing refers to a table.
+func (p *parser) truncate() Statement {
+	p.expect("truncate")
+	p.accept("table")
+	s := &Truncate{}
+	s.Names = []Name{p.relation(p.tableName)}
+	for p.accept(",") {
+		s.Names = append(s.Names, p.relation(p.tableName))
+	}
+	if p.acceptAny("restart", "continue") != "" {
+		p.expect("identity")
+	}
+	_ = p.acceptAny("cascade", "restrict")
+	return s
+}
+
 // dropped takes a name, which may be in a schema that is not there if the relation need not be.
 func (p *parser) dropped(ifExists bool) Name {
 	schema := p.peek()

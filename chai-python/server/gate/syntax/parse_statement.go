@@ -1,12 +1,12 @@
 package syntax
 
-const supportedStatements = "Supported are SELECT, INSERT, UPDATE, DELETE, CREATE and DROP TABLE and INDEX, BEGIN, COMMIT, ROLLBACK, " +
+const supportedStatements = "Supported are SELECT, VALUES, TABLE, INSERT, UPDATE, DELETE, TRUNCATE, CREATE and DROP TABLE and INDEX, BEGIN, COMMIT, ROLLBACK, " +
 	"SET, RESET, SHOW, DISCARD and DEALLOCATE."
 
 // refusedStatements begin statements of PostgreSQL that the gate does not have.
 var refusedStatements = wordSet(`alter analyse analyze call checkpoint cluster comment copy declare do execute explain fetch
-	grant import listen load lock merge move notify prepare reassign refresh reindex release revoke savepoint security table
-	truncate vacuum values with`)
+	grant import listen load lock merge move notify prepare reassign refresh reindex release revoke savepoint security vacuum
+	with`)
 
 // insteadOf says what to do without a statement, where there is more to say than what is supported.
 var insteadOf = map[string]string{
@@ -52,8 +52,8 @@ func (p *parser) statementBody(t token) Statement {
 			hint = supportedStatements
 		}
 		p.unsupported(t.at, upper(t.value), hint)
-	case t.is("("):
-		p.unsupported(t.at, "a statement in parentheses", supportedStatements)
+	case t.is("(") && p.beginsQuery(0):
+		return p.query()
 	}
 	p.unexpected()
 	return nil
@@ -62,8 +62,10 @@ func (p *parser) statementBody(t token) Statement {
 // grammar is what parses a statement that begins with a word, nil if nothing does.
 func (p *parser) grammar(first string) func() Statement {
 	switch first {
-	case "select":
-		return func() Statement { return p.selectStatement() }
+	case "select", "values", "table":
+		return func() Statement { return p.query() }
+	case "truncate":
+		return p.truncate
 	case "insert":
 		return p.insert
 	case "update":
@@ -98,34 +100,6 @@ func (p *parser) sessionGrammar(first string) func() Statement {
 		return p.nothingToEnd
 	}
 	return nil
-}
-
-func (p *parser) selectStatement() *Select {
-	defer p.deeper()()
-	p.expect("select")
-	s := &Select{Distinct: p.distinct()}
-	if t := p.peek(); s.Distinct || t.kind != end && !afterItems[t.value] || t.kind == quoted {
-		s.Items = p.items()
-	}
-	if p.accept("from") {
-		s.Table = p.from()
-	}
-	if p.accept("where") {
-		s.Where = p.expr()
-	}
-	if p.accept("group", "by") {
-		s.GroupBy = p.groupBy()
-	}
-	if p.accept("having") {
-		s.Having = p.expr()
-	}
-	p.refuseClauses()
-	if p.accept("order", "by") {
-		s.OrderBy = p.orderBy()
-	}
-	p.limits(s)
-	p.refuseClauses()
-	return s
 }
 
 func (p *parser) distinct() bool {

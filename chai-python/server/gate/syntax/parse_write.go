@@ -10,7 +10,7 @@ func (p *parser) insert() Statement {
 	if p.accept("as") {
 		s.Table.Alias = p.name().Text
 	}
-	if t := p.peek(); t.is("(") && !p.peekAt(1).is("select") {
+	if t := p.peek(); t.is("(") && !p.beginsQuery(1) {
 		s.Columns = p.names()
 	}
 	if t := p.peek(); p.accept("overriding") {
@@ -19,10 +19,11 @@ func (p *parser) insert() Statement {
 	switch t := p.peek(); {
 	case p.accept("default", "values"):
 		s.Rows, s.Columns = [][]Expr{{}}, []Name{}
-	case p.accept("values"):
-		s.Rows = p.valueRows()
-	case t.is("select") || t.is("(") || t.is("with") || t.is("table"):
-		p.unsupported(t.at, "INSERT … SELECT", "Read the rows, then insert them with VALUES.")
+	case p.beginsQuery(0):
+		p.insertQuery(s)
+	case t.is("values"):
+		p.next++
+		p.unexpected()
 	default:
 		p.unexpected()
 	}
@@ -31,6 +32,16 @@ func (p *parser) insert() Statement {
 	}
 	s.Returning = p.returning()
 	return s
+}
+
+// insertQuery takes what is inserted. VALUES alone is not a query: only there DEFAULT may stand.
+func (p *parser) insertQuery(s *Insert) {
+	q := p.query()
+	if q.Values == nil || q.OrderBy != nil || q.Limit != nil || q.Offset != nil {
+		s.Query = q
+		return
+	}
+	s.Rows = q.Values
 }
 
 func (p *parser) valueRows() [][]Expr {

@@ -1,0 +1,92 @@
+package gate
+
+import (
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
+)
+
+// INSERT … SELECT runs the SELECT to its end and then inserts its rows, so that it never sees what it inserts itself.
+
+// insertQuery binds the query, and the row that each of its rows becomes. The query cannot name columns of the table.
+func (b *binder) insertQuery(p *insertPlan, s *syntax.Insert, places []int) (err error) {
+	inner := b.inner(nil)
+	inner.keepOpen = true
+	if p.query, err = inner.selectPlan(s.Query); err != nil {
+		return err
+	}
+	items := p.query.items
+	switch {
+	case len(items) > len(places):
+		return b.fail(items[len(places)].at, pgerr.SyntaxError, "INSERT has more expressions than target columns")
+	case len(items) < len(places) && s.Columns != nil:
+		return b.fail(s.Columns[len(items)].At, pgerr.SyntaxError, "INSERT has more target columns than expressions")
+	}
+	row := make([]node, len(p.table.Columns))
+	for i, item := range items {
+		n := item.x
+		if n.typ().family() != openFamily { // one that is open becomes a constant of the column's type
+			n = &column{i, n.typ()}
+		}
+		if row[places[i]], err = b.assign(p.table, places[i], n, itemAt(item.at)); err != nil {
+			return err
+		}
+	}
+	p.rows = [][]node{row}
+	return fillDefaults(p.table, row, b.limits)
+}
+
+// inner is a binder for a query within the statement; outer is the one whose columns it might name, nil for none.
+func (b *binder) inner(outer *binder) *binder {
+	return &binder{sql: b.sql, limits: b.limits, identity: b.identity, catalogue: b.catalogue, params: b.params, outer: outer}
+}
+
+// insertQuery is INSERT … SELECT, whose rows are looked for before the writer is asked for.
+type insertQuery struct{ *insertPlan }
+
+func (p insertQuery) scouts() bool {
+	s := p.query.scan
+	return s != nil && s.table.made == nil && !s.byPrimaryKey()
+}
+func (p insertQuery) nothing() string { return insertTags.of(0) }
+
+func (p insertQuery) find(x *execution) ([][]any, error) {
+	if err := x.fold(p.folded); err != nil {
+		return nil, err
+	}
+	if p.unmatched != nil {
+		return nil, p.unmatched
+	}
+	rows, err := p.query.rows(x)
+	if len(rows) > x.limits.WriteRows {
+		return nil, tooManyRows("INSERT", x.limits.WriteRows)
+	}
+	return rows, err
+}
+
+func (p insertQuery) execute(x *execution) (*Result, error) {
+	if _, err := x.writer(); err != nil {
+		return nil, err
+	}
+	rows, err := p.find(x)
+	if err != nil {
+		return nil, err
+	}
+	return p.change(x, rows)
+}
+
+// change inserts the rows that were found.
+func (p insertQuery) change(x *execution, rows [][]any) (*Result, error) {
+	w, err := x.writer()
+	if err != nil {
+		return nil, err
+	}
+	to := p.begin(w)
+	for _, row := range rows {
+		x.scope.row = row
+		if err := to.insert(x, p.rows[0]); err != nil {
+			return nil, err
+		}
+	}
+	x.scope.row = nil
+	return to.done(), nil
+}
