@@ -79,7 +79,7 @@ var differences = []difference{
 		return ours.code != "" && theirs.code != "" && ours.code[:2] == theirs.code[:2]
 	}},
 	{"evaluation order", func(s *statement, ours, theirs outcome) bool {
-		return s.fallible && (ours.code == "" || class(ours, "22")) && (theirs.code == "" || class(theirs, "22"))
+		return s.fallible && (ours.code == "" || late(ours)) && (theirs.code == "" || late(theirs))
 	}},
 	{"order within groups", func(s *statement, ours, theirs outcome) bool {
 		return (s.strings || s.sums && s.floats) && (ours.code == "" || class(ours, "22")) && (theirs.code == "" || class(theirs, "22"))
@@ -98,6 +98,9 @@ func hasNegativeZero(row [][]byte) bool {
 
 // later says whether an error comes from a row, not from the statement.
 func later(o outcome) bool { return class(o, "22") || class(o, "23") || class(o, "21") }
+
+// late says whether an error comes from computing a value.
+func late(o outcome) bool { return class(o, "22") || class(o, "21") }
 
 func class(o outcome, class string) bool { return strings.HasPrefix(o.code, class) }
 

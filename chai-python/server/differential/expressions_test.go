@@ -15,6 +15,7 @@ type generator struct {
 	columns bool   // columns can be named here
 	prefix  string // what may qualify them
 	inWhere bool
+	depth   int // of queries in queries
 }
 
 // gap separates tokens.
@@ -65,6 +66,8 @@ func (g *generator) expression(k kind, depth int) string {
 		return g.leaf(k)
 	}
 	switch {
+	case chance(g.r, 3):
+		return g.subquery(k)
 	case chance(g.r, 8):
 		return g.choice(k, depth-1)
 	case k == boolean:
@@ -232,6 +235,9 @@ func (g *generator) condition(depth int) string {
 	case 12:
 		return g.operand(text, depth-1) + g.not() + pick(g.r, []string{" LIKE ", " LIKE ", " LIKE ", " ILIKE "}) + g.pattern()
 	case 13:
+		if chance(g.r, 60) {
+			return g.subcondition(depth - 1)
+		}
 		k := g.kindOfColumn()
 		return g.expression(k, depth-1) + " IS " + pick(g.r, []string{"", "NOT "}) + "DISTINCT FROM " + g.operand(k, depth-1)
 	}
@@ -307,6 +313,7 @@ func (g *generator) where() string {
 	return g.join("WHERE", x)
 }
 
+// inSelect makes up a condition that finds rows by what an inner SELECT gives.
 func (g *generator) inSelect() string {
 	key := g.t.columns[g.t.key]
 	c := key

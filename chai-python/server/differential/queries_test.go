@@ -74,6 +74,7 @@ func (g *generator) insertQuery() string {
 		x := g.argument(c.kind)
 		switch {
 		case i == g.t.key && chance(g.r, 80):
+			g.mayFail()
 			x = strings.ReplaceAll(pick(g.r, moved[key.kind]), "%s", key.name)
 		case chance(g.r, 15):
 			x = g.literal(c.kind)

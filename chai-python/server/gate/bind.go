@@ -26,7 +26,9 @@ type binder struct {
 	keepOpen   bool   // what is open in the select list takes its type from the column that it is inserted into
 	found      aggregates
 	columnsAt  map[*column]int // where a SELECT names columns
-	inAnd      bool            // at the top level of WHERE, where IN (SELECT …) may stand
+	selections []*selection    // of the statement
+	existence  bool            // of EXISTS: only whether there is a row matters
+	innerItems int             // columns of all inner SELECTs; counted in the outermost binder
 }
 
 func (b *binder) fail(at int, code, format string, args ...any) *pgerr.Error {
@@ -43,7 +45,6 @@ func (b *binder) placed(err error, x syntax.Expr) error {
 
 // expr binds an expression. The result may be open: a string literal or a parameter that has no type yet.
 func (b *binder) expr(x syntax.Expr) (node, error) {
-	defer b.setInAnd(b.inAnd && isAnd(x))()
 	switch x := x.(type) {
 	case *syntax.Literal:
 		return b.literal(x)
@@ -85,24 +86,10 @@ func (b *binder) expr(x syntax.Expr) (node, error) {
 		return b.choice(x)
 	case *syntax.Between:
 		return b.between(x)
+	case *syntax.Subquery:
+		return b.subquery(x)
 	}
 	return nil, b.fail(x.At(), pgerr.SyntaxError, "DEFAULT is not allowed in this context")
-}
-
-func isAnd(x syntax.Expr) bool {
-	switch x := x.(type) {
-	case *syntax.Logical:
-		return !x.Or
-	case *syntax.In:
-		return true
-	}
-	return false
-}
-
-func (b *binder) setInAnd(value bool) func() {
-	old := b.inAnd
-	b.inAnd = value
-	return func() { b.inAnd = old }
 }
 
 // settled binds an expression and makes an open one text, as PostgreSQL does when nothing else says what it is.
@@ -176,10 +163,6 @@ func (b *binder) condition(x syntax.Expr, clause string) (node, error) {
 
 // where binds a WHERE clause; nil stays nil.
 func (b *binder) where(x syntax.Expr) (node, error) {
-	if x == nil {
-		return nil, nil
-	}
-	defer b.setInAnd(true)()
 	return b.clauseCondition(x, "WHERE")
 }
 

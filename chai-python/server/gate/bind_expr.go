@@ -54,13 +54,20 @@ func (b *binder) parameter(x *syntax.Param) (node, error) {
 // column finds a column. Those of a statement around an inner SELECT are told apart from what does not exist.
 func (b *binder) column(x *syntax.Column) (node, error) {
 	n, err := b.ownColumn(x)
-	if err == nil || b.outer == nil {
-		return n, err
+	if err == nil {
+		return n, nil
 	}
-	if _, outer := b.outer.ownColumn(x); outer == nil {
-		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "an inner SELECT that names columns of the outer statement is not supported")
+	for outer := b.outer; outer != nil; outer = outer.outer {
+		if _, missing := outer.ownColumn(x); missing == nil {
+			return nil, b.correlated(x.At())
+		}
 	}
 	return nil, err
+}
+
+func (b *binder) correlated(at int) error {
+	return b.fail(at, pgerr.FeatureNotSupported, "an inner SELECT that names columns of the outer statement is not supported").
+		WithHint("It runs once, before the statement reads: look the rows up by themselves.")
 }
 
 func (b *binder) ownColumn(x *syntax.Column) (node, error) {

@@ -18,7 +18,7 @@ type scope struct {
 	row      []any // the current row, by the column's place in its table
 	values   []any // of the aggregates of the current group
 	proposed []any // EXCLUDED of ON CONFLICT DO UPDATE
-	selected map[*selection]*valueSet
+	selected map[*selection]*outcome
 	meter    *Meter // nil while constants are computed
 }
 

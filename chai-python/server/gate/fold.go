@@ -1,6 +1,9 @@
 package gate
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // PostgreSQL computes what does not depend on a row before it reads any, so that SELECT 1 / 0 FROM empty fails. What follows
 // does so for expressions that can fail.
@@ -8,8 +11,10 @@ import "slices"
 // foldable picks the expressions that have such a part.
 func foldable(list ...node) []node {
 	var found []node
+	seen := map[node]bool{} // ORDER BY 1 and its like: what holds an inner SELECT that holds another would be computed ever more often
 	for _, n := range list {
-		if hasFoldable(n) {
+		if hasFoldable(n) && !seen[n] {
+			seen[n] = true
 			found = append(found, n)
 		}
 	}
@@ -20,6 +25,9 @@ func hasFoldable(n node) (found bool) {
 	walk(n, func(n node) bool {
 		if a, ok := n.(*aggregate); ok {
 			found = found || slices.ContainsFunc(a.inputs(), hasFoldable)
+		}
+		if s := selectionOf(n); s != nil {
+			found = found || len(s.plan.folded) > 0 || s.plan.selections != nil
 		}
 		found = found || canFail(n) && mayBeFixed(n)
 		return !found
@@ -58,7 +66,7 @@ func immutable(n node) bool {
 // varies tells nodes whose value is not settled by their parts alone.
 func varies(n node) bool {
 	switch n := n.(type) {
-	case *column, *excluded, *aggregate, *transactionStart, *inSelect:
+	case *column, *excluded, *aggregate, *transactionStart, *inSelect, *scalarSelect, *exists:
 		return true
 	case *cast:
 		return dependsOnSettings(n)
@@ -101,14 +109,7 @@ func dependsOnSettings(n *cast) bool {
 }
 
 // fold computes the parts that do not depend on a row.
-func (x *execution) fold(list []node) error {
-	for _, n := range list {
-		if _, _, err := foldNode(n, &x.scope); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (x *execution) fold(list []node) error { return foldAll(list, &x.scope) }
 
 // foldNode gives the value of an expression that is fixed.
 func foldNode(n node, s *scope) (value any, fixed bool, err error) {
@@ -128,6 +129,11 @@ func foldNode(n node, s *scope) (value any, fixed bool, err error) {
 			}
 		}
 		return nil, false, nil
+	}
+	if from := selectionOf(n); from != nil {
+		if err := from.fold(s); err != nil {
+			return nil, false, err
+		}
 	}
 	fixed = !varies(n)
 	null := false
@@ -199,4 +205,23 @@ func foldCoalesce(n *coalesce, s *scope) (value any, fixed bool, err error) {
 		}
 	}
 	return nil, fixed, nil
+}
+
+// fold computes what does not depend on a row in an inner SELECT, whether or not anybody will ask for its result.
+func (s *selection) fold(to *scope) error {
+	if s.use == asExistence {
+		if simple, err := s.plan.countsRows(to); simple || err != nil {
+			return cmp.Or(err, foldAll(s.plan.foldedConditions, to)) // the rest is not computed
+		}
+	}
+	return foldAll(s.plan.folded, to)
+}
+
+func foldAll(list []node, s *scope) error {
+	for _, n := range list {
+		if _, _, err := foldNode(n, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }

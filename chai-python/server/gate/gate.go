@@ -108,7 +108,7 @@ func (b *binder) plan(statement syntax.Statement) (*Plan, error) {
 			return nil, err
 		}
 		plan := &Plan{Verb: Select, Access: Read, Columns: columnsOf(p.items), run: p}
-		if p.scan == nil {
+		if !p.reads() {
 			plan.Access = None
 		}
 		return plan, nil

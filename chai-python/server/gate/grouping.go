@@ -11,6 +11,7 @@ type grouping struct {
 	by         []node // none: all rows are one group, which is there without any
 	aggregates []*aggregate
 	having     node
+	plain      bool  // it is only GROUP BY
 	kept       []int // places of the columns that are named outside of aggregates
 	units      int   // of work for each group
 	first      bool  // the first row settles all
@@ -50,7 +51,7 @@ func (b *binder) group(p *selectPlan, by []node, having node) error {
 	if by == nil && having == nil && b.found.list == nil {
 		return nil
 	}
-	g := &grouping{by: by, aggregates: b.found.list, having: having}
+	g := &grouping{by: by, aggregates: b.found.list, having: having, plain: having == nil && b.found.list == nil}
 	perGroup := append(expressions(p.items), sortExpressions(p.keys)...)
 	if err := b.checkGrouped(append(append(perGroup, by...), having), by); err != nil {
 		return err

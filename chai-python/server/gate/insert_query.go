@@ -43,18 +43,11 @@ func (b *binder) inner(outer *binder) *binder {
 // insertQuery is INSERT … SELECT, whose rows are looked for before the writer is asked for.
 type insertQuery struct{ *insertPlan }
 
-func (p insertQuery) scouts() bool {
-	s := p.query.scan
-	return s != nil && s.table.made == nil && !s.byPrimaryKey()
-}
-func (p insertQuery) nothing() string { return insertTags.of(0) }
+func (p insertQuery) scouts() bool { return p.query.looksThrough() || p.insertPlan.scouts() }
 
 func (p insertQuery) find(x *execution) ([][]any, error) {
-	if err := x.fold(p.folded); err != nil {
+	if err := p.prepare(x); err != nil {
 		return nil, err
-	}
-	if p.unmatched != nil {
-		return nil, p.unmatched
 	}
 	rows, err := p.query.rows(x)
 	if len(rows) > x.limits.WriteRows {

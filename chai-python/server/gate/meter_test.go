@@ -65,6 +65,15 @@ func TestWorkIsStoppedWhereverItIs(t *testing.T) {
 		"scan":               `SELECT id FROM t WHERE s LIKE 'x%'`,
 		"index":              `SELECT s FROM t WHERE n > 0`,
 		"keys of an IN":      `SELECT s FROM t WHERE id IN (SELECT id FROM t)`,
+		"scalar SELECT":      `SELECT (SELECT n FROM t WHERE s LIKE 'x%')`,
+		"EXISTS":             `SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM t WHERE s LIKE 'x%')`,
+		"NOT IN":             `SELECT 1 NOT IN (SELECT n FROM t)`,
+		"values of NOT IN":   `SELECT count(*) FROM t WHERE id = 0 AND (` + many(`s NOT IN (VALUES ('x'))`, " AND ") + `)`,
+		"nested SELECTs":     `SELECT (SELECT (SELECT max(s) FROM t))`,
+		"SELECT in VALUES":   `INSERT INTO t (id) VALUES ((SELECT 1000 + count(*) FROM t))`,
+		"SELECT in SET":      `UPDATE t SET n = (SELECT max(s) FROM t)::int WHERE id = 0`,
+		"SELECT in DELETE":   `DELETE FROM t WHERE id = 0 AND s > (SELECT max(s) FROM t)`,
+		"SELECT in LIMIT":    `SELECT 1 LIMIT (SELECT count(*) FROM t WHERE s > '')`,
 		"keys of an index":   `SELECT s FROM t WHERE n IN (0, 1, 2, 3, 4)`,
 		"aggregate":          `SELECT max(s) FROM t`,
 		"groups":             `SELECT s, count(*) FROM t GROUP BY s`,
@@ -151,6 +160,8 @@ func TestMemoryOfStatements(t *testing.T) {
 		`SELECT count(*) FROM t GROUP BY s || id, ` + four, `SELECT ` + four + ` FROM t GROUP BY id`, `SELECT string_agg(s, s), string_agg(s, '') FROM t`, `SELECT max(s), ` + strings.ReplaceAll(four, "s", "min(s || id)") + `, string_agg(s, s) FROM t`,
 		`SELECT count(DISTINCT s), count(DISTINCT s || id), count(DISTINCT s || 1 || id), count(DISTINCT s || 2 || id) FROM t`, `SELECT string_agg('', '' ORDER BY ` + four + `) FROM t`, `SELECT DISTINCT s || id, s || id FROM t`,
 		`INSERT INTO t SELECT id + 10, 1, s || s || s || s FROM t`,
+		`SELECT ` + strings.Repeat(`(SELECT s FROM t WHERE id = 1), `, 40) + `1`, `SELECT ` + strings.Repeat(`1 NOT IN (SELECT length(s || 1) FROM t ORDER BY s), `, 40) + `1`,
+		`SELECT EXISTS (SELECT DISTINCT s || id, s || id FROM t ORDER BY 1, 2 OFFSET 1)`, `UPDATE t SET n = length((SELECT string_agg(s, s) FROM t)) WHERE id = 1`,
 		`DELETE FROM t RETURNING ` + four, `SELECT ` + strings.Repeat("upper(s), ", 40) + `1 FROM t WHERE id = 1`,
 	} {
 		if e := d.fails(pgerr.ProgramLimitExceeded, sql); !strings.Contains(e.Message, "in memory") || e.Hint == "" {
@@ -246,6 +257,8 @@ func TestWidthLimits(t *testing.T) {
 	d.fails("54011", `INSERT INTO wide (c0) VALUES (1) RETURNING *, *, *`)
 	d.fails("54011", `CREATE TABLE wider (`+strings.Repeat("c INT,", 1600)+`d INT PRIMARY KEY)`)
 	d.exec("SELECT 0", `SELECT c0 FROM wide ORDER BY `+strings.TrimSuffix(strings.Repeat("c1,", 100), ","))
+	d.exec("SELECT 1", `SELECT `+strings.Repeat(`EXISTS (SELECT * FROM wide), `, 400)+`1`)
+	d.fails(pgerr.ProgramLimitExceeded, `SELECT `+strings.Repeat(`EXISTS (SELECT DISTINCT * FROM wide), `, 3)+`1`)
 	d.fails(pgerr.ProgramLimitExceeded, `SELECT c0 FROM wide ORDER BY `+strings.TrimSuffix(strings.Repeat("c1,", 101), ","))
 }
 

@@ -84,6 +84,11 @@ type itemAt int
 func (i itemAt) At() int { return int(i) }
 
 func (b *binder) star(item syntax.Item) ([]outputItem, error) {
+	for outer := b.outer; outer != nil && item.Star != "" && (b.table == nil || item.Star != b.alias); outer = outer.outer {
+		if outer.table != nil && outer.alias == item.Star {
+			return nil, b.correlated(item.At)
+		}
+	}
 	if b.table == nil {
 		return nil, b.fail(item.At, pgerr.SyntaxError, "SELECT * with no tables specified is not valid")
 	}
@@ -114,6 +119,11 @@ func figureName(x syntax.Expr) (name string, strong bool) {
 		return x.Name, true
 	case *syntax.Choice:
 		return x.Name, true
+	case *syntax.Subquery:
+		if x.Exists {
+			return "exists", true
+		}
+		return x.Column, true
 	case *syntax.Cast:
 		if name, strong := figureName(x.X); strong {
 			return name, true

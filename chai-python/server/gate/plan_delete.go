@@ -17,6 +17,9 @@ type deletePlan struct {
 	batchScan *scan       // reads what deleting its rows needs
 	returning []outputItem
 	folded    []node
+
+	selections []*selection
+	besides    []*selection // those besides the batch
 }
 
 func (b *binder) deletePlan(s *syntax.Delete) (*deletePlan, error) {
@@ -32,10 +35,12 @@ func (b *binder) deletePlan(s *syntax.Delete) (*deletePlan, error) {
 		return nil, err
 	}
 	p.folded = foldable(append(expressions(p.returning), condition)...)
+	p.selections, p.besides = b.selections, b.selections
 	t := b.table
 	p.scan = newScan(t, condition, nil, append(expressions(p.returning), keyAndIndexes(t)...)...)
 	if p.batch = p.scan.innerSelect(); p.batch != nil {
 		p.batchScan = p.batch.scan.reading(append(expressions(p.returning), keyAndIndexes(t)...)...)
+		p.besides = slices.DeleteFunc(slices.Clone(p.selections), func(s *selection) bool { return s.plan == p.batch })
 	}
 	return p, nil
 }
@@ -58,7 +63,7 @@ func (s *scan) innerSelect() *selectPlan {
 		return nil
 	}
 	inner := s.path.keys.plan
-	if inner.scan == nil || inner.scan.table.Name != s.table.Name || inner.groups != nil || inner.offset != nil || !inner.served {
+	if inner.scan == nil || inner.scan.table.Name != s.table.Name || inner.groups != nil || inner.distinct || inner.selections != nil || inner.offset != nil || !inner.served {
 		return nil
 	}
 	if key, ok := inner.items[0].x.(*column); !ok || key.place != s.table.key {
@@ -85,6 +90,9 @@ func (p *deletePlan) execute(x *execution) (*Result, error) {
 	if err := x.fold(p.folded); err != nil {
 		return nil, err
 	}
+	if err := x.selections(p.besides); err != nil {
+		return nil, err
+	}
 	swept, done, err := p.sweep(x, w)
 	if err != nil {
 		return nil, err
@@ -105,13 +113,16 @@ func (p *deletePlan) execute(x *execution) (*Result, error) {
 
 // Where an index says which rows go, or how many at most, the writer is not kept for long.
 func (p *deletePlan) scouts() bool {
-	return !p.scan.byPrimaryKey() && (p.batch == nil || p.batch.limit == nil)
+	return (!p.scan.byPrimaryKey() || lookThrough(p.besides)) && (p.batch == nil || p.batch.limit == nil)
 }
 func (p *deletePlan) target() *scan   { return p.scan }
 func (p *deletePlan) nothing() string { return "DELETE 0" }
 
 func (p *deletePlan) find(x *execution) ([][]any, error) {
 	if err := x.fold(p.folded); err != nil {
+		return nil, err
+	}
+	if err := x.selections(p.selections); err != nil {
 		return nil, err
 	}
 	return p.scan.matches(x, "DELETE", -1)

@@ -12,15 +12,16 @@ import (
 // insertPlan is a checked INSERT. Conflicts are found by looking the key up in the same transaction, so that counts are
 // exact; Chai's own DO REPLACE leaves the indexes wrong.
 type insertPlan struct {
-	table     *table
-	rows      [][]node    // a value for every column
-	query     *selectPlan // INSERT … SELECT: rows has one entry, made of a row of the query
-	lookup    *scan       // by the key of the scope's proposed row; nil without ON CONFLICT
-	update    *rowWrite   // DO UPDATE
-	where     node
-	returning []outputItem
-	folded    []node
-	unmatched error // ON CONFLICT names columns that are not the key, which PostgreSQL notices when it runs
+	table      *table
+	rows       [][]node    // a value for every column
+	query      *selectPlan // INSERT … SELECT: rows has one entry, made of a row of the query
+	lookup     *scan       // by the key of the scope's proposed row; nil without ON CONFLICT
+	update     *rowWrite   // DO UPDATE
+	where      node
+	returning  []outputItem
+	folded     []node
+	selections []*selection
+	unmatched  error // ON CONFLICT names columns that are not the key, which PostgreSQL notices when it runs
 }
 
 func (b *binder) insertPlan(s *syntax.Insert) (*insertPlan, error) {
@@ -51,7 +52,7 @@ func (b *binder) insertPlan(s *syntax.Insert) (*insertPlan, error) {
 	if p.update != nil && p.update.twice != nil {
 		return nil, p.update.twice
 	}
-	p.folded = foldable(p.fixed()...)
+	p.folded, p.selections = foldable(p.fixed()...), b.selections
 	return p, nil
 }
 
@@ -211,16 +212,40 @@ func keyScan(t *table, key *comparison) *scan {
 
 func (p *insertPlan) bytes(args []any) int { return argumentBytes(args) }
 
+// Inner SELECTs that look through rows do so before the writer is asked for.
+func (p *insertPlan) scouts() bool    { return lookThrough(p.selections) }
+func (p *insertPlan) nothing() string { return insertTags.of(0) }
+
+// find gives no rows, which are computed when they are inserted, but says how many there will be.
+func (p *insertPlan) find(x *execution) ([][]any, error) {
+	return make([][]any, len(p.rows)), p.prepare(x)
+}
+
+// prepare does what comes before any row.
+func (p *insertPlan) prepare(x *execution) error {
+	if err := x.fold(p.folded); err != nil {
+		return err
+	}
+	if p.unmatched != nil {
+		return p.unmatched
+	}
+	return x.selections(p.selections)
+}
+
 func (p *insertPlan) execute(x *execution) (*Result, error) {
+	if _, err := x.writer(); err != nil {
+		return nil, err
+	}
+	if err := p.prepare(x); err != nil {
+		return nil, err
+	}
+	return p.change(x, nil)
+}
+
+func (p *insertPlan) change(x *execution, _ [][]any) (*Result, error) {
 	w, err := x.writer()
 	if err != nil {
 		return nil, err
-	}
-	if err := x.fold(p.folded); err != nil {
-		return nil, err
-	}
-	if p.unmatched != nil {
-		return nil, p.unmatched
 	}
 	to := p.begin(w)
 	for _, values := range p.rows {

@@ -19,6 +19,10 @@ type selectPlan struct {
 	served        bool // the scan's path gives the order
 	limit, offset node
 	folded        []node
+	selections    []*selection
+
+	foldedConditions []node // those of folded that stand in WHERE
+	same             []byte // of an inner SELECT: those with the same are equal
 }
 
 func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
@@ -58,6 +62,14 @@ func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
 	}
 	computed := append(append(expressions(p.items), sortExpressions(p.keys)...), by...)
 	p.folded = foldable(append(append(computed, condition, having), values.nodes()...)...)
+	p.foldedConditions = foldable(condition)
+	p.selections = b.selections
+	if b.outer != nil {
+		p.same = b.sameness(p, condition, having, by, values.nodes())
+	}
+	if b.existence && p.groups == nil && !p.distinct { // * need not be read
+		p.items = slices.DeleteFunc(p.items, func(item outputItem) bool { _, plain := item.x.(*column); return plain })
+	}
 	if p.groups != nil {
 		condition = and(condition, p.groups.early())
 	}
@@ -221,13 +233,22 @@ func (p *selectPlan) execute(x *execution) (*Result, error) {
 func (p *selectPlan) bytes([]any) int { return 0 }
 
 // rows runs the SELECT.
-func (p *selectPlan) rows(x *execution) ([][]any, error) {
+func (p *selectPlan) rows(x *execution) ([][]any, error) { return p.first(x, -1) }
+
+// first runs the SELECT up to so many rows; -1 is all of them.
+func (p *selectPlan) first(x *execution, most int64) ([][]any, error) {
 	if err := x.fold(p.folded); err != nil {
+		return nil, err
+	}
+	if err := x.selections(p.selections); err != nil {
 		return nil, err
 	}
 	skip, count, err := p.window(x)
 	if err != nil || count == 0 {
 		return nil, err
+	}
+	if most >= 0 && (count < 0 || count > most) {
+		count = most
 	}
 	switch {
 	case p.groups != nil:

@@ -10,6 +10,8 @@ type updatePlan struct {
 	write     *rowWrite
 	returning []outputItem
 	folded    []node
+
+	selections []*selection
 }
 
 func (b *binder) updatePlan(s *syntax.Update) (*updatePlan, error) {
@@ -31,6 +33,7 @@ func (b *binder) updatePlan(s *syntax.Update) (*updatePlan, error) {
 		return nil, p.write.twice
 	}
 	p.folded = foldable(append(append(p.write.values(), condition), expressions(p.returning)...)...)
+	p.selections = b.selections
 	p.scan = newScan(b.table, condition, nil)
 	p.scan.needsAll() // the row is written whole, and its size is charged
 	return p, nil
@@ -49,12 +52,15 @@ func (p *updatePlan) execute(x *execution) (*Result, error) {
 	return p.change(x, rows)
 }
 
-func (p *updatePlan) scouts() bool    { return !p.scan.byPrimaryKey() }
+func (p *updatePlan) scouts() bool    { return !p.scan.byPrimaryKey() || lookThrough(p.selections) }
 func (p *updatePlan) target() *scan   { return p.scan }
 func (p *updatePlan) nothing() string { return updateTags.of(0) }
 
 func (p *updatePlan) find(x *execution) ([][]any, error) {
 	if err := x.fold(p.folded); err != nil {
+		return nil, err
+	}
+	if err := x.selections(p.selections); err != nil {
 		return nil, err
 	}
 	return p.scan.matches(x, "UPDATE", -1)

@@ -21,6 +21,8 @@ func printed(n node) string {
 var (
 	tableType = reflect.TypeFor[table]()
 	timeType  = reflect.TypeFor[time.Time]()
+
+	selectionType = reflect.TypeFor[selection]()
 )
 
 func printValue(to *strings.Builder, v reflect.Value) {
@@ -56,11 +58,15 @@ func printPointed(to *strings.Builder, v reflect.Value) {
 	printValue(to, inner)
 }
 
-// printStruct leaves out what two equal expressions may differ in: the slot of an aggregate.
+// printStruct tells inner SELECTs by what they do, and leaves out what two equal expressions may differ in: the slot of an aggregate.
 func printStruct(to *strings.Builder, v reflect.Value) {
 	switch v.Type() {
 	case tableType:
 		fmt.Fprintf(to, "table %q;", v.FieldByName("Table").Elem().FieldByName("Name").String())
+		return
+	case selectionType:
+		same := v.FieldByName("plan").Elem().FieldByName("same")
+		fmt.Fprintf(to, "%x/%d/%q;", same.Bytes(), v.FieldByName("use").Uint(), v.FieldByName("of").FieldByName("Name").String())
 		return
 	case timeType:
 		fmt.Fprintf(to, "%d/%d;", v.FieldByName("wall").Uint(), v.FieldByName("ext").Int())

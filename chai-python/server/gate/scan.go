@@ -92,11 +92,8 @@ func (s *scan) reading(needed ...node) *scan {
 	return &other
 }
 
-// possible runs inner SELECTs and asks the conditions that do not depend on a row.
+// possible asks the conditions that do not depend on a row.
 func (s *scan) possible(x *execution) (bool, error) {
-	if err := prepareSelections(x, s.all); err != nil {
-		return false, err
-	}
 	for _, c := range s.fixed {
 		if ok, err := isTrue(c, &x.scope); err != nil || !ok {
 			return false, err
@@ -213,7 +210,11 @@ func (s *scan) runRows(x *execution, keys []any, emit func([]any) error) error {
 // keyValues are the values to look up, each once.
 func (s *scan) keyValues(x *execution) ([]any, error) {
 	if s.path.keys != nil {
-		return x.scope.selected[s.path.keys].list, nil
+		in, err := x.scope.outcomeOf(s.path.keys)
+		if in == nil || err != nil {
+			return nil, err
+		}
+		return in.set.list, nil
 	}
 	values := newValueSet(len(s.path.equal))
 	for _, n := range s.path.equal {

@@ -15,7 +15,7 @@ type Found struct {
 	plan     *Plan
 	keys     []any
 	rows     [][]any
-	selected map[*selection]*valueSet // what its inner SELECTs gave
+	selected map[*selection]*outcome // what its inner SELECTs gave
 	tag      string
 }
 

@@ -281,6 +281,13 @@ type (
 		Name string
 		Args []Expr
 	}
+	// Subquery is (SELECT …) as a value, or EXISTS (SELECT …). Column is the name of its column, once that is known.
+	Subquery struct {
+		at
+		Select *Select
+		Exists bool
+		Column string
+	}
 	// Default is the keyword DEFAULT as a value.
 	Default struct{ at }
 )

@@ -147,7 +147,7 @@ func (p *parser) membership(x Expr) (result Expr, taken int) {
 func (p *parser) in(x Expr, negated bool) Expr {
 	p.expect("(")
 	node := &In{at: at(x.At()), X: x, Not: negated}
-	if p.beginsQuery(0) {
+	if p.holdsQuery(p.next) {
 		node.Select = p.query()
 		p.expect(")")
 		return node
@@ -251,16 +251,24 @@ func (p *parser) primary() Expr {
 }
 
 func (p *parser) parenthesized(t token) Expr {
-	if next := p.peek(); next.is("select") || next.is("values") || next.is("with") {
-		p.unsupported(t.at, "a subquery here", "Supported is WHERE column IN (SELECT column …).")
+	if !p.peek().is("(") && p.beginsQuery(0) {
+		x := &Subquery{at: at(t.at), Select: p.query()}
+		p.expect(")")
+		return x
 	}
 	x := p.expr()
+	if next := p.peek(); afterQuery[next.value] && next.kind == word {
+		p.unsupported(next.at, upper(next.value)+" after a query in parentheses", "Write it within the parentheses, or leave them out.")
+	}
 	if t := p.peek(); t.is(",") {
 		p.unsupported(t.at, "a row value", "Compare column by column.")
 	}
 	p.expect(")")
 	return x
 }
+
+// afterQuery may follow a query in parentheses that is itself in parentheses, and no other expression.
+var afterQuery = wordSet("order limit offset fetch union intersect except")
 
 func (p *parser) paramNumber(t token) int {
 	number, err := strconv.Atoi(t.value)

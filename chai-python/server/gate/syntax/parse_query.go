@@ -12,6 +12,36 @@ func (p *parser) beginsQuery(ahead int) bool {
 	return t.is("select") || t.is("with") || t.is("table") || t.is("values") && p.peekAt(ahead+1).is("(")
 }
 
+// holdsQuery says whether the parenthesis that is open before the token of that number holds a query, and not a list that begins
+// with one, as in ((SELECT 1), 2). It looks ahead, since to take a nested text twice at every level would take for ever.
+func (p *parser) holdsQuery(from int) bool {
+	for p.tokens[from].is("(") {
+		switch after := p.tokens[p.shutAfter(from)]; {
+		case after.kind == word && afterQuery[after.value]:
+		case !after.is(")"):
+			return false
+		}
+		from++
+	}
+	return p.beginsQuery(from - p.next)
+}
+
+// shutAfter is the number of the token after the parenthesis that shuts the one of that number.
+func (p *parser) shutAfter(number int) int {
+	for open := 0; number < len(p.tokens)-1; number++ {
+		switch t := p.tokens[number]; {
+		case t.is("("):
+			open++
+		case t.is(")"):
+			open--
+		}
+		if open == 0 {
+			return number + 1
+		}
+	}
+	return number
+}
+
 // query takes a SELECT, VALUES or TABLE.
 func (p *parser) query() *Select {
 	defer p.deeper()()
@@ -71,7 +101,7 @@ func (p *parser) queryInParentheses() *Select {
 func (p *parser) selectClauses(s *Select) {
 	p.expect("select")
 	s.Distinct = p.distinct()
-	if t := p.peek(); s.Distinct || t.kind != end && !afterItems[t.value] || t.kind == quoted {
+	if t := p.peek(); s.Distinct || t.kind != end && !(afterItems[t.value] && (t.kind == word || t.kind == symbol)) {
 		s.Items = p.items()
 	}
 	if p.accept("from") {

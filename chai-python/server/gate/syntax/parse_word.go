@@ -24,7 +24,11 @@ func (p *parser) wordExpr(t token) Expr {
 		return &Literal{at(t.at), kind, t.value}
 	case "cast":
 		return p.cast()
-	case "exists", "array", "row", "interval", "extract", "position", "substring", "trim", "overlay":
+	case "exists":
+		if p.peekAt(1).is("(") {
+			return p.exists()
+		}
+	case "array", "row", "interval", "extract", "position", "substring", "trim", "overlay":
 		if p.peekAt(1).is("(") || p.peekAt(1).kind == text || t.value == "array" {
 			p.unsupported(t.at, upper(t.value), "Compute it in the client and pass it as a parameter.")
 		}
@@ -56,6 +60,14 @@ func (p *parser) keywordFunction(t token) Expr {
 		}
 	}
 	return &Call{at: at(t.at), Name: t.value, Keyword: true}
+}
+
+func (p *parser) exists() Expr {
+	t := p.take()
+	p.expect("(")
+	x := &Subquery{at: at(t.at), Select: p.query(), Exists: true}
+	p.expect(")")
+	return x
 }
 
 func (p *parser) cast() Expr {
