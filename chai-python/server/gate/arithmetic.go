@@ -43,6 +43,12 @@ func checkFloat(f float64, mayBeInfinite, mayBeZero bool) error {
 	return nil
 }
 
+// positive is +x, another expression than x where GROUP BY asks which ones are the same.
+type positive struct{ x node }
+
+func (n *positive) typ() Type                  { return n.x.typ() }
+func (n *positive) eval(s *scope) (any, error) { return n.x.eval(s) }
+
 // negative is -x.
 type negative struct{ x node }
 

@@ -157,8 +157,11 @@ func (b *binder) sign(x *syntax.Sign) (node, error) {
 		return nil, b.fail(x.At(), ambiguousFunction, "operator is not unique: %s unknown", op).
 			WithHint("Could not choose a best candidate operator. You might need to add explicit type casts.")
 	case intFamily, floatFamily, decimalFamily:
-		if x.Minus {
+		switch {
+		case x.Minus:
 			inner = &negative{inner}
+		case !rowless(inner):
+			inner = &positive{inner}
 		}
 		return inner, nil
 	}

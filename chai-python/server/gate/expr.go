@@ -151,7 +151,7 @@ func alwaysNull(n node, s *scope) bool {
 // strict tells nodes that are NULL when one of their parts is.
 func strict(n node) bool {
 	switch n.(type) {
-	case *arithmetic, *comparison, *negative, *cast, *like, *escaped, *textFunction, *concat:
+	case *arithmetic, *comparison, *positive, *negative, *cast, *like, *escaped, *textFunction, *concat:
 		return true
 	}
 	return false
@@ -340,6 +340,8 @@ func children(n node) []node {
 		return []node{n.x, n.pattern}
 	case *escaped:
 		return []node{n.pattern, n.escape}
+	case *positive:
+		return []node{n.x}
 	case *negative:
 		return []node{n.x}
 	case *textFunction:

@@ -1,9 +1,6 @@
 package gate
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // PostgreSQL computes what does not depend on a row before it reads any, so that SELECT 1 / 0 FROM empty fails. What follows
 // does so for expressions that can fail.
@@ -27,7 +24,7 @@ func hasFoldable(n node) (found bool) {
 			found = found || slices.ContainsFunc(a.inputs(), hasFoldable)
 		}
 		if s := selectionOf(n); s != nil {
-			found = found || len(s.plan.folded) > 0 || s.plan.selections != nil
+			found = found || len(s.plan.folded)+len(s.plan.foldedWindow) > 0 || s.plan.selections != nil
 		}
 		found = found || canFail(n) && mayBeFixed(n)
 		return !found
@@ -209,12 +206,24 @@ func foldCoalesce(n *coalesce, s *scope) (value any, fixed bool, err error) {
 
 // fold computes what does not depend on a row in an inner SELECT, whether or not anybody will ask for its result.
 func (s *selection) fold(to *scope) error {
-	if s.use == asExistence {
-		if simple, err := s.plan.countsRows(to); simple || err != nil {
-			return cmp.Or(err, foldAll(s.plan.foldedConditions, to)) // the rest is not computed
-		}
+	if s.use != asExistence || !s.plan.eachRowCounts() {
+		return s.plan.fold(to)
+	}
+	simple, err := s.plan.limitLetsRowsCount(to) // which folds the window
+	switch {
+	case err != nil:
+		return err
+	case simple:
+		return foldAll(s.plan.foldedConditions, to) // the rest is not computed
 	}
 	return foldAll(s.plan.folded, to)
+}
+
+func (p *selectPlan) fold(to *scope) error {
+	if err := foldAll(p.folded, to); err != nil {
+		return err
+	}
+	return foldAll(p.foldedWindow, to)
 }
 
 func foldAll(list []node, s *scope) error {

@@ -35,6 +35,10 @@ func (b *binder) function(x *syntax.Call) (node, error) {
 	if n := b.plainFunction(x); n != nil {
 		return n, nil
 	}
+	if _, isType := typeNames[x.Name]; isType && len(args) == 1 {
+		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "a cast written as a function is not supported").
+			WithHint("Write CAST(x AS " + x.Name + ").")
+	}
 	if refusedFunctions[x.Name] {
 		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "function %s is not supported", x.Name).WithHint(functionsHint)
 	}

@@ -65,6 +65,9 @@ func (p *insertPlan) fixed() []node {
 	if p.update != nil {
 		list = append(list, p.update.values()...)
 	}
+	if p.query != nil {
+		list = append(append(list, p.query.folded...), p.query.foldedWindow...)
+	}
 	return list
 }
 

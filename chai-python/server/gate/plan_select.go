@@ -22,6 +22,7 @@ type selectPlan struct {
 	selections    []*selection
 
 	foldedConditions []node // those of folded that stand in WHERE
+	foldedWindow     []node // besides folded, in LIMIT and OFFSET
 	same             []byte // of an inner SELECT: those with the same are equal
 }
 
@@ -62,7 +63,7 @@ func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
 	}
 	computed := append(append(expressions(p.items), sortExpressions(p.keys)...), by...)
 	p.folded = foldable(append(append(computed, condition, having), values.nodes()...)...)
-	p.foldedConditions = foldable(condition)
+	p.foldedConditions, p.foldedWindow = foldable(condition), foldable(p.limit, p.offset)
 	p.selections = b.selections
 	if b.outer != nil {
 		p.same = b.sameness(p, condition, having, by, values.nodes())
@@ -237,7 +238,7 @@ func (p *selectPlan) rows(x *execution) ([][]any, error) { return p.first(x, -1)
 
 // first runs the SELECT up to so many rows; -1 is all of them.
 func (p *selectPlan) first(x *execution, most int64) ([][]any, error) {
-	if err := x.fold(p.folded); err != nil {
+	if err := p.fold(&x.scope); err != nil {
 		return nil, err
 	}
 	if err := x.selections(p.selections); err != nil {

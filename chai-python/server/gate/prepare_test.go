@@ -144,6 +144,7 @@ func TestPrepareFailures(t *testing.T) {
 		{`UPDATE t SET i = (SELECT max(b) FROM t AS u WHERE u.k = t.k)`, pgerr.FeatureNotSupported,
 			`an inner SELECT that names columns of the outer statement is not supported`, 57},
 		{`SELECT (SELECT i, k FROM t)`, pgerr.SyntaxError, `subquery must return only one column`, 8},
+		{`SELECT int8('1')`, pgerr.FeatureNotSupported, `a cast written as a function is not supported`, 8},
 		{`SELECT k FROM t ORDER BY t`, pgerr.FeatureNotSupported, `a whole row as a value is not supported`, 26},
 		{`SELECT i FROM t WHERE k IN (SELECT k, i FROM t)`, pgerr.SyntaxError, `subquery has too many columns`, 36},
 		{`INSERT INTO t (k, nosuch) VALUES (1, 2)`, pgerr.UndefinedColumn, `column "nosuch" of relation "t" does not exist`, 19},

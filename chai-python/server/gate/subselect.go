@@ -244,9 +244,17 @@ func (p *selectPlan) some(x *execution) (int, error) {
 
 // countsRows says whether there is a row just where one meets the condition.
 func (p *selectPlan) countsRows(s *scope) (bool, error) {
-	if p.offset != nil || p.groups != nil && !p.groups.plain {
+	if !p.eachRowCounts() {
 		return false, nil
 	}
+	return p.limitLetsRowsCount(s)
+}
+
+func (p *selectPlan) eachRowCounts() bool {
+	return p.offset == nil && (p.groups == nil || p.groups.plain)
+}
+
+func (p *selectPlan) limitLetsRowsCount(s *scope) (bool, error) {
 	if p.limit == nil {
 		return true, nil
 	}
