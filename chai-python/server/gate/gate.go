@@ -133,6 +133,8 @@ func (b *binder) plan(statement syntax.Statement) (*Plan, error) {
 			return nil, err
 		}
 		return writePlan(Delete, p, p.returning), nil
+	case *syntax.Explain:
+		return b.explainPlan(s)
 	case *syntax.Session:
 		return sessionPlan(s), nil
 	case nil:

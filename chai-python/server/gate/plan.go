@@ -33,6 +33,7 @@ const (
 	Discard
 	Deallocate
 	Maintain
+	Explain
 )
 
 // Access says what a plan needs in order to run.

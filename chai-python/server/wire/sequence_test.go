@@ -40,6 +40,7 @@ var sequences = map[string][]turn{
 		{says(query("DELETE FROM t; SELECT nosuch FROM t")), []string{"DELETE 3", "ERROR 42703", "Ready I"}},
 		{says(query("DELETE FROM t; SELECT 1 +")), []string{"ERROR 42601", "Ready I"}},
 		{says(query("SELECT count(*) FROM t")), []string{"Columns count:20/0", "Row 3", "SELECT 1", "Ready I"}},
+		{says(query("EXPLAIN DELETE FROM t")), []string{"Columns QUERY PLAN:25/0", "Row Delete from t", "Row   ->  Whole table t", "EXPLAIN", "Ready I"}},
 	},
 	"BEGIN and COMMIT inside a string": { // the manual's examples, 55.2.2.1
 		{says(query("BEGIN; INSERT INTO t VALUES ('x', 1); COMMIT; INSERT INTO t VALUES ('y', 2); SELECT nosuch")),

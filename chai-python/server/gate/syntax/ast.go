@@ -25,6 +25,12 @@ type Select struct {
 	Offset   Expr
 }
 
+// Explain is EXPLAIN of a SELECT, VALUES, TABLE, INSERT, UPDATE or DELETE.
+type Explain struct {
+	At        int
+	Statement Statement
+}
+
 // Table is a table in FROM, INTO or UPDATE.
 type Table struct {
 	Name  Name
@@ -160,6 +166,7 @@ func (*CreateTable) statement() {}
 func (*CreateIndex) statement() {}
 func (*Drop) statement()        {}
 func (*Truncate) statement()    {}
+func (*Explain) statement()     {}
 func (*Session) statement()     {}
 
 // Expr is an expression; At is the byte offset where it begins.

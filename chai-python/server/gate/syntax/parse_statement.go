@@ -1,10 +1,10 @@
 package syntax
 
-const supportedStatements = "Supported are SELECT, VALUES, TABLE, INSERT, UPDATE, DELETE, TRUNCATE, CREATE and DROP TABLE and INDEX, BEGIN, COMMIT, ROLLBACK, " +
+const supportedStatements = "Supported are SELECT, VALUES, TABLE, INSERT, UPDATE, DELETE, EXPLAIN, TRUNCATE, CREATE and DROP TABLE and INDEX, BEGIN, COMMIT, ROLLBACK, " +
 	"SET, RESET, SHOW, DISCARD and DEALLOCATE."
 
 // refusedStatements begin statements of PostgreSQL that the gate does not have.
-var refusedStatements = wordSet(`alter analyse analyze call checkpoint cluster comment copy declare do execute explain fetch
+var refusedStatements = wordSet(`alter analyse analyze call checkpoint cluster comment copy declare do execute fetch
 	grant import listen load lock merge move notify prepare reassign refresh reindex release revoke savepoint security vacuum
 	with`)
 
@@ -66,6 +66,8 @@ func (p *parser) grammar(first string) func() Statement {
 		return func() Statement { return p.query() }
 	case "truncate":
 		return p.truncate
+	case "explain":
+		return p.explain
 	case "insert":
 		return p.insert
 	case "update":
