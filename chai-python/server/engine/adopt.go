@@ -135,7 +135,7 @@ func (a *adoption) look() error {
 	}
 	for _, t := range catalogue.Tables() {
 		if t.Unsupported != "" {
-			a.report.Unsupported = append(a.report.Unsupported, "table "+t.Name+": "+t.Unsupported)
+			a.report.Unsupported = append(a.report.Unsupported, "table "+ShownName(t.Name)+": "+t.Unsupported)
 		}
 	}
 	if len(a.report.Unsupported) > 0 && !a.options.AllowUnsupported {

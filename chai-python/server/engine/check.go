@@ -59,7 +59,7 @@ func checkDatabase(ctx context.Context, db *pebble.DB, progress Progress) (repor
 	for _, t := range catalogue.Tables() {
 		result, err := a.table(t)
 		if err != nil {
-			return nil, fmt.Errorf("check table %s: %w", t.Name, err)
+			return nil, fmt.Errorf("check table %s: %w", ShownName(t.Name), err)
 		}
 		report.Tables = append(report.Tables, result)
 	}
@@ -128,7 +128,7 @@ type auditedIndex struct {
 // table walks the rows once and every index once; only where they differ it
 // looks for the rows and entries that do.
 func (a *audit) table(t *Table) (*TableReport, error) {
-	report := &TableReport{Name: t.Name, Skipped: t.unreadable}
+	report := &TableReport{Name: ShownName(t.Name), Skipped: t.unreadable, stored: t.Name}
 	if report.Skipped != "" {
 		return report, nil
 	}
@@ -152,7 +152,8 @@ func (a *audit) table(t *Table) (*TableReport, error) {
 
 func (a *audit) indexes(t *Table, report *TableReport) (list []*auditedIndex, err error) {
 	for i := range t.Indexes {
-		x := &auditedIndex{Index: &t.Indexes[i], report: &IndexReport{Name: t.Indexes[i].Name, Skipped: t.Indexes[i].unreadable}}
+		index := &t.Indexes[i]
+		x := &auditedIndex{Index: index, report: &IndexReport{Name: ShownName(index.Name), Skipped: index.unreadable, stored: index.Name}}
 		report.Indexes = append(report.Indexes, x.report)
 		if x.report.Skipped != "" {
 			continue
@@ -171,7 +172,7 @@ func (t *Table) positions(names []string) (list []int, err error) {
 	for _, name := range names {
 		i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("%w: it has no column %s", ErrDamaged, name)
+			return nil, fmt.Errorf("%w: it has no column %s", ErrDamaged, ShownName(name))
 		}
 		list = append(list, i)
 	}

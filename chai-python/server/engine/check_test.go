@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"chaisqld/pgerr"
+
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -132,6 +134,50 @@ func TestCheckAndRepairKnowWhatChaiWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	wipeAndRepair(t, dir, report)
+}
+
+// Names that Chai does not take are kept in another form: reports have them as clients gave them, and a repair
+// finds the tables by what they are kept as.
+func TestReportsShowTheNamesThatClientsGave(t *testing.T) {
+	const table, index = "Größe of %s", "order" // one behind each of the prefixes
+	dir := t.TempDir()
+	e, err := Open(background, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, keptIndex := quoteName(StoredRelation(table)), quoteName(StoredRelation(index))
+	err = errors.Join(
+		define(e, "CREATE TABLE "+kept+" (k TEXT PRIMARY KEY, n INTEGER)", "CREATE INDEX "+keptIndex+" ON "+kept+" (n)"),
+		inBatches(e, 2, func(w Writer, i int) error {
+			return w.Exec("INSERT INTO "+kept+" (k, n) VALUES ($1, 1)", []any{fmt.Sprint(i)})
+		}),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = define(e, "CREATE UNIQUE INDEX "+quoteName(StoredRelation("Two"))+" ON "+kept+" (n)")
+	if wantCode(t, err, pgerr.UniqueViolation); strings.Contains(fmt.Sprint(err), encodedPrefix) {
+		t.Errorf("an error shows how a name is kept: %s", err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	onPebble(t, dir, func(db *pebble.DB, c *storedCatalogue) error {
+		namespace := c.namespace(StoredRelation(index))
+		return db.DeleteRange(intKey(namespace), intKey(namespace+1), pebble.Sync)
+	})
+	report, err := Repair(background, Options{Dir: dir}, nil)
+	if err != nil || !report.Left.OK() {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	want := []string{"table " + table + ", index " + index + ": 2 rows are missing in the index"}
+	got := slices.Clone(report.Found.Problems())
+	for i := range got {
+		got[i], _, _ = strings.Cut(got[i], " (the first")
+	}
+	if !slices.Equal(got, want) || report.Left.Tables[0].Name != table || report.Left.Tables[0].Indexes[0].Name != index {
+		t.Errorf("got %q, want %q; left %+v", got, want, report.Left.Tables[0])
+	}
 }
 
 func wipeAndRepair(t *testing.T, dir string, clean *CheckReport) {

@@ -63,7 +63,7 @@ func parseCatalogue(version uint64, definitions []definition) *Catalogue {
 
 func (t *Table) addOwned(d definition) {
 	if d.kind != "index" {
-		t.unsupported("it owns the %s %s", d.kind, d.name)
+		t.unsupported("it owns the %s %s", d.kind, ShownName(d.name))
 		return
 	}
 	p := &ddlParser{tokens: tokenize(d.sql)}
@@ -71,10 +71,10 @@ func (t *Table) addOwned(d definition) {
 	index.unreadable, index.namespace = p.problem, d.namespace
 	switch {
 	case p.problem != "":
-		t.unsupported("index %s: %s", d.name, p.problem)
+		t.unsupported("index %s: %s", ShownName(d.name), p.problem)
 	case len(index.Columns) > 1:
 		// Chai chooses indexes by itself, and with such a one may return rows out of order.
-		t.unsupported("index %s: it has several columns", d.name)
+		t.unsupported("index %s: it has several columns", ShownName(d.name))
 	}
 	t.Indexes = append(t.Indexes, index)
 }
@@ -176,7 +176,7 @@ func (p *ddlParser) literal(column string) string {
 		value += p.next()
 	}
 	if next := p.peek(); next != "," && next != ")" {
-		p.fail("the default of column %s is an expression", column)
+		p.fail("the default of column %s is an expression", ShownName(column))
 		return ""
 	}
 	if strings.EqualFold(value, "NULL") {
@@ -275,7 +275,7 @@ func unquote(token string) string {
 func survives(c *conn, definitions []definition, catalogue *Catalogue) error {
 	for _, d := range definitions {
 		if err := c.parse(d.sql); err != nil {
-			return pgerr.New(pgerr.FeatureNotSupported, "the definition of %s uses a name or a default that Chai cannot store", d.name).
+			return pgerr.New(pgerr.FeatureNotSupported, "the definition of %s uses a name or a default that Chai cannot store", ShownName(d.name)).
 				WithHint("Use plain names that are no keywords, and plain literals as defaults.").WithCause(err)
 		}
 	}
@@ -285,7 +285,7 @@ func survives(c *conn, definitions []definition, catalogue *Catalogue) error {
 			return err
 		}
 		if !slices.EqualFunc(names, t.Columns, func(name string, column Column) bool { return name == column.Name }) {
-			return pgerr.New(pgerr.FeatureNotSupported, "table %s has a column name that Chai cannot store", t.Name).
+			return pgerr.New(pgerr.FeatureNotSupported, "table %s has a column name that Chai cannot store", ShownName(t.Name)).
 				WithHint("Use plain names.")
 		}
 	}

@@ -149,7 +149,7 @@ func (t *writeTx) verifyIndex(table *Table, index Index) error {
 	}
 	return t.w.conn.query(sql, nil, func(v []any) error {
 		if v[0] != nil && equalValues(last, v[0]) {
-			return pgerr.New(pgerr.UniqueViolation, "could not create unique index \"%s\": a value of column %s is there more than once", index.Name, column.Name)
+			return pgerr.New(pgerr.UniqueViolation, "could not create unique index \"%s\": a value of column %s is there more than once", ShownName(index.Name), ShownName(column.Name))
 		}
 		last = v[0]
 		return nil

@@ -77,13 +77,13 @@ func mend(ctx context.Context, db *pebble.DB, found *CheckReport, progress Progr
 }
 
 func (a *audit) mendTable(db *pebble.DB, found *TableReport) error {
-	t := a.catalogue.Table(found.Name)
+	t := a.catalogue.Table(found.stored)
 	indexes, err := a.indexes(t, &TableReport{})
 	if err != nil {
 		return err
 	}
 	for _, x := range indexes {
-		i := slices.IndexFunc(found.Indexes, func(r *IndexReport) bool { return r.Name == x.Name })
+		i := slices.IndexFunc(found.Indexes, func(r *IndexReport) bool { return r.stored == x.Name })
 		if i < 0 || !mendable(found.Indexes[i]) {
 			continue
 		}

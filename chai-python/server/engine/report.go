@@ -37,7 +37,7 @@ type CheckReport struct {
 	Tables []*TableReport `json:"tables"`
 }
 
-// TableReport is about one table.
+// TableReport is about one table, by the name that clients gave it.
 type TableReport struct {
 	Name     string         `json:"name"`
 	Rows     int64          `json:"rows"`
@@ -45,15 +45,18 @@ type TableReport struct {
 	Indexes  []*IndexReport `json:"indexes,omitempty"`
 	Skipped  string         `json:"skipped,omitempty"` // why it was not looked at
 
-	partial bool // a damaged file ended the walk
+	stored  string // the name under which Chai keeps it
+	partial bool   // a damaged file ended the walk
 }
 
-// IndexReport is about one index.
+// IndexReport is about one index, by the name that clients gave it.
 type IndexReport struct {
 	Name     string     `json:"name"`
 	Entries  int64      `json:"entries"`
 	Problems []*Problem `json:"problems,omitempty"`
 	Skipped  string     `json:"skipped,omitempty"`
+
+	stored string // the name under which Chai keeps it
 }
 
 // OK tells that nothing is wrong.
