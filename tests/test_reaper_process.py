@@ -98,7 +98,10 @@ def test_once_deletes_what_has_expired_and_says_so(store: ChaiStore, directory: 
     add(store, "new", 3, seconds=60)
     done = reaper("once", directory)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("deleted 7 expired sessions in 4 batches, ")
+    told = re.fullmatch(r"deleted 7 expired sessions in (\d+) batches, \d+\.\d{3} s\n", done.stdout)
+    # One that is slow makes the next smaller: 1, 2 and 4 rows and a last look, or one by one.
+    assert told, done.stdout
+    assert 4 <= int(told[1]) <= 8
     assert {key for key, _ in store.all()} == {"new0", "new1", "new2"}
     assert store.count_expired() == 0
 
