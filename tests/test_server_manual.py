@@ -7,7 +7,7 @@ from pathlib import Path
 import chaisql
 
 MANUAL = (Path(__file__).parents[1] / "docs" / "chaisqld.md").read_text()
-SIZES = {"8388608": "8 MiB", "4194304": "4 MiB"}
+SIZES = {"8388608": "8 MiB", "67108864": "64 MiB", "268435456": "256 MiB", "4194304": "4 MiB"}
 
 
 def told_by(command: str) -> str:
@@ -26,7 +26,7 @@ def test_its_limits_are_the_programs() -> None:
         sqlstate = re.search(r"\((\w{5})[,)]", text)
         assert default, f"{flag}: {text}"
         told.append((flag, SIZES.get(default[1], default[1]), sqlstate[1] if sqlstate else ""))
-    assert len(told) == 16
+    assert len(told) == 18
     assert re.findall(r"^\| `(--[\w-]+)` \| ([^|]+) \| (\w*) ?\|", MANUAL, re.MULTILINE) == told
 
 

@@ -21,6 +21,8 @@ type limitFlags struct {
 	MaxMessageBytes     int           `default:"${MaxMessageBytes}" help:"Bytes of one protocol message (54000, and the connection ends). Default: ${default}, ${MaxMessageBytesInMiB} MiB."`
 	MaxStatements       int           `default:"${MaxStatements}" help:"Prepared statements of one connection (53400). Default: ${default}."`
 	MaxPortals          int           `default:"${MaxPortals}" help:"Open portals of one connection (53400). Default: ${default}."`
+	ConnectionMemory    int           `default:"${ConnectionMemory}" help:"Bytes of rows, parameters and prepared statements that one connection holds, at least ${LeastMemory} (54000). Default: ${default}, ${ConnectionMemoryInMiB} MiB."`
+	Memory              int           `default:"${Memory}" help:"Bytes of those that all connections hold together, but for the first MiB of each, at least ${LeastMemory} (53200). Default: ${default}, ${MemoryInMiB} MiB."`
 	MaxTransactionBytes int           `default:"${MaxTransactionBytes}" help:"Bytes of keys and values that one transaction writes, at most ${LargestTransaction} (54000). Default: ${default}, ${MaxTransactionBytesInMiB} MiB."`
 	MaxReadTransactions int           `default:"${MaxReadTransactions}" help:"READ ONLY transactions open at once, each of which keeps old files on the disk (53400). Default: ${default}."`
 	StatementTimeout    time.Duration `default:"${StatementTimeout}" placeholder:"DURATION" help:"Longest time for the statements of one round trip; clients can SET statement_timeout to less (57014). Default: ${default}."`
@@ -36,12 +38,13 @@ type limitFlags struct {
 
 const (
 	leastMessageBytes = 64 << 10 // statements of 16 KiB and their parameters should pass
+	leastMemory       = 1 << 20  // a connection may hold as much whatever the others do
 	ownReads          = 16       // the server's own beside those of its clients, each of whom reads one thing at a time
 )
 
 // limitDefaults are those of the options that have the flags' names.
 func limitDefaults() kong.Vars {
-	vars := kong.Vars{"LargestTransaction": strconv.Itoa(engine.LargestTransaction)}
+	vars := kong.Vars{"LargestTransaction": strconv.Itoa(engine.LargestTransaction), "LeastMemory": strconv.Itoa(leastMemory)}
 	for _, options := range []any{engine.Defaults(), wire.Defaults()} {
 		fields := reflect.ValueOf(options)
 		for i := range fields.NumField() {
@@ -75,7 +78,8 @@ func (f *limitFlags) validate() error {
 		flag         string
 		value, least int
 	}{{"max-connections", f.MaxConnections, 1}, {"max-unauthenticated", f.MaxUnauthenticated, 0}, {"max-message-bytes", f.MaxMessageBytes, leastMessageBytes},
-		{"max-statements", f.MaxStatements, 1}, {"max-portals", f.MaxPortals, 1}, {"max-transaction-bytes", f.MaxTransactionBytes, 1},
+		{"max-statements", f.MaxStatements, 1}, {"max-portals", f.MaxPortals, 1}, {"connection-memory", f.ConnectionMemory, leastMemory},
+		{"memory", f.Memory, leastMemory}, {"max-transaction-bytes", f.MaxTransactionBytes, 1},
 		{"max-read-transactions", f.MaxReadTransactions, 1}} {
 		if n.value < n.least {
 			return fmt.Errorf("--%s is %d, must be at least %d", n.flag, n.value, n.least)
@@ -110,6 +114,7 @@ func (f *limitFlags) limitEngine(o engine.Options) engine.Options {
 func (f *limitFlags) limitWire(o wire.Options) wire.Options {
 	o.MaxConnections, o.MaxUnauthenticated = f.MaxConnections, f.MaxUnauthenticated
 	o.MaxMessageBytes, o.MaxStatements, o.MaxPortals = f.MaxMessageBytes, f.MaxStatements, f.MaxPortals
+	o.ConnectionMemory, o.Memory = f.ConnectionMemory, f.Memory
 	o.StatementTimeout, o.IdleInTransaction = f.StatementTimeout, f.IdleInTransaction
 	o.LoginTimeout, o.SendTimeout = f.LoginTimeout, f.SendTimeout
 	return o

@@ -80,6 +80,17 @@ func TestLimitOfStatements(t *testing.T) {
 	}
 }
 
+func TestLimitsOfMemory(t *testing.T) {
+	for limit, code := range map[string]string{"CONNECTION_MEMORY=2000000": "54000", "MEMORY=2000000": "53200"} {
+		t.Run(limit, func(t *testing.T) {
+			c := connect(t, limitedServer(t, limit))
+			execute(t, c, "INSERT INTO t VALUES ('a', $1)", make([]byte, 1_000_000))
+			wantState(t, try(t, c, "INSERT INTO t VALUES ('b', $1)", make([]byte, 3_900_000)), code)
+			execute(t, c, "DELETE FROM t")
+		})
+	}
+}
+
 func TestLimitOfTransactions(t *testing.T) {
 	c := connect(t, limitedServer(t, "MAX_TRANSACTION_BYTES=10000"))
 	execute(t, c, "BEGIN")
@@ -285,7 +296,7 @@ func TestLimitFlags(t *testing.T) {
 			}
 		}
 	}
-	for _, flag := range []string{"--max-connections=0", "--max-message-bytes=1000", "--max-transaction-bytes=5000000", "--statement-timeout=0s"} {
+	for _, flag := range []string{"--max-connections=0", "--max-message-bytes=1000", "--connection-memory=1000000", "--memory=1000000", "--max-transaction-bytes=5000000", "--statement-timeout=0s"} {
 		if code, out := command(t, "--dir", filepath.Join(shortDir(t), "db"), flag); code != exitUsage || !strings.Contains(out, flag[:strings.Index(flag, "=")]) {
 			t.Errorf("%s: %d %q", flag, code, out)
 		}
