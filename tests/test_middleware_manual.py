@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from wsgi_chaisession import MsgpackCodec, SessionMiddleware
+from wsgi_chaisession.clash import FIRST_RESPONSES
 from wsgi_chaisession.commit import ATTEMPTS
 from wsgi_chaisession.payload import MAX_LIFE
 from wsgi_chaisession.session import MAX_FLASHES
@@ -40,6 +41,7 @@ def test_its_numbers_are_the_programs() -> None:
         f"At most {MAX_FLASHES} messages",
         f"up to {MAX_LIFE.days} days",
         f"above {MsgpackCodec().max_bytes // 1024} KiB",
+        f"the first {FIRST_RESPONSES:,} of those",
     ):
         assert told in MANUAL
 

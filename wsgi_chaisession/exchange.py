@@ -8,6 +8,7 @@ import logging
 from datetime import datetime
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from .clash import NameClash
 from .cookie import Header, Transport
 from .draft import Draft, Stored
 from .errors import CodecError, SessionConflict, StoreError
@@ -26,12 +27,19 @@ HANDED_OUT = "chaisession.handed_out"
 class Exchange(Response):
     """A response whose headers tell the client of its session."""
 
-    __slots__ = ("_environ", "_transport", "_visit")
+    __slots__ = ("_clash", "_environ", "_transport", "_visit")
 
     def __init__(
-        self, visit: Visit, transport: Transport, environ: WSGIEnvironment, start_response: StartResponse
+        self,
+        visit: Visit,
+        transport: Transport,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        *,
+        clash: NameClash,
     ) -> None:
         super().__init__(start_response)
+        self._clash = clash
         self._visit = visit
         self._transport = transport
         self._environ = environ
@@ -42,12 +50,15 @@ class Exchange(Response):
         if visit.failure is not None and str(status).startswith("500"):
             raise visit.failure  # what a framework makes of an error that nobody has handled
         if visit.draft is not None:
+            self._clash.look(headers)
             visit.commit()
             headers = list(headers)
             self._tell(visit.draft, headers)
         elif visit.failure is not None:
             headers = list(headers)
             vary_on(headers, self._transport.vary)
+        elif self._clash.unused_left > 0:
+            self._clash.look_unused(headers)
         visit.sealed = HEADERS_LEFT
         return headers
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from .clash import NameClash
 from .codec import Codec, MsgpackCodec
 from .cookie import Cookie, Transport
 from .draft import Draft
@@ -98,6 +99,7 @@ class SessionMiddleware:
             on_conflict=on_conflict,
         )
         self._transport = checked_transport(cookie, transport)
+        self._clash = NameClash(self._transport)
         self._app = app
         self._keeper = Keeper(store, codec or MsgpackCodec(), policy, store_timeout=store_timeout)
         self._environ_key = environ_key
@@ -109,7 +111,7 @@ class SessionMiddleware:
             return self._app(environ, start_response)
         visit = Visit(self._keeper, self._transport, environ)
         environ[self._environ_key] = Session(visit)
-        exchange = Exchange(visit, self._transport, environ, start_response)
+        exchange = Exchange(visit, self._transport, environ, start_response, clash=self._clash)
         try:
             return exchange.run(self._app, environ)
         except (StoreError, SessionConflict) as error:
