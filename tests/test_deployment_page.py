@@ -105,7 +105,12 @@ def test_a_backup_is_made_and_put_in_place(home: Path) -> None:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_accepts_the_applications_unit(home: Path) -> None:
     units = home / "units"
-    assert reaper_main(["install", "/srv/app/chai_db", "--systemd", "--directory", str(units)]) == 0
+    assert (
+        reaper_main(
+            ["install", "/srv/app/chai_db", "--systemd", "--user", "daemon", "--directory", str(units)]
+        )
+        == 0
+    )
     (units / "app.service").write_text(UNIT.replace("/srv/app/.venv/bin", str(PROGRAMS)))
     command = ["systemd-analyze", "verify", "--man=no", str(units / "app.service")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -114,7 +119,9 @@ def test_systemd_accepts_the_applications_unit(home: Path) -> None:
 
 def test_every_unit_that_is_enabled_is_there(home: Path) -> None:
     named = set(re.findall(r"[\w-]+\.(?:service|socket)", "".join(blocks(PAGE, "sh")) + UNIT))
-    reaper_main(["install", "/srv/app/chai_db", "--systemd", "--directory", str(home / "units")])
+    reaper_main(
+        ["install", "/srv/app/chai_db", "--systemd", "--user", "daemon", "--directory", str(home / "units")]
+    )
     assert named <= {"app.service"} | {path.name for path in (home / "units").iterdir()}
 
 
