@@ -113,3 +113,15 @@ def test_flasks_own_session(caplog: pytest.LogCaptureFixture, path: str) -> None
     app.wsgi_app = SessionMiddleware(plain, MemoryStore())  # type: ignore[method-assign]
     app.test_client().get(path)
     assert clashes(caplog) == [WARNING]
+
+
+@pytest.mark.parametrize("header", [("Set-Cookie", 1), (1, "x"), (b"Set-Cookie", b"session=x"), ("X",), None])
+def test_headers_that_are_none_reach_the_server_as_they_are(header: Any) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [header])
+        return [b""]
+
+    seen: list[Any] = []
+    middleware = SessionMiddleware(app, MemoryStore())
+    middleware({"REQUEST_METHOD": "GET", "wsgi.url_scheme": "http"}, lambda _, headers: seen.extend(headers))  # type: ignore[arg-type]
+    assert seen == [header]

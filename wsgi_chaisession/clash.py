@@ -41,11 +41,16 @@ class NameClash:
         # Whatever else a server may take for headers cannot be gone through twice.
         if start is None or type(headers) is not list:
             return
-        for name, value in headers:
-            if len(name) == len(_SET_COOKIE) and value.startswith(start) and name.lower() == _SET_COOKIE:
-                self._start, self.unused_left = None, 0
-                self._warn()
+        try:
+            for name, value in headers:
+                if len(name) == len(_SET_COOKIE) and value.startswith(start) and name.lower() == _SET_COOKIE:
+                    break
+            else:
                 return
+        except (TypeError, ValueError, AttributeError):
+            return  # such headers are the server's to refuse
+        self._start, self.unused_left = None, 0
+        self._warn()
 
     def _warn(self) -> None:
         logger.warning(
