@@ -1,6 +1,7 @@
 """psql and pgbench, PostgreSQL's own programs, on our server."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -107,12 +108,163 @@ def test_variables_and_commands(psql: Run) -> None:
     assert 'column "nosuch" does not exist' in done.stderr
 
 
-@pytest.mark.parametrize("command", ["\\d", "\\d notes", "\\dt", "\\di", "\\l", "\\du", "\\dn"])
-def test_what_the_catalogue_would_answer(psql: Run, command: str) -> None:
-    """psql asks it in joins of its tables; the hint says where to look."""
-    done = psql("-c", command, code=1)
-    assert "ERROR:  catalogue queries are not supported: there is no pg_catalog.pg_" in done.stderr
-    assert "HINT:  Tables, columns and keys are in information_schema.tables" in done.stderr
+TABLES = """
+CREATE INDEX ON notes (at);
+DROP TABLE IF EXISTS "Mixed Case.x$";
+CREATE TABLE "Mixed Case.x$" (
+    "The ""Key" TEXT PRIMARY KEY, "select" BOOLEAN NOT NULL DEFAULT true, n INTEGER DEFAULT 7,
+    d DOUBLE PRECISION, y BYTEA, s TEXT DEFAULT 'it is'
+);
+CREATE INDEX "An index" ON "Mixed Case.x$" ("select");
+"""
+
+NOTES = """\
+                         Table "public.notes"
+ Column |            Type             | Collation | Nullable | Default
+--------+-----------------------------+-----------+----------+---------
+ id     | bigint                      |           | not null |
+ body   | text                        |           |          |
+ at     | timestamp without time zone |           |          |
+Indexes:
+    "notes_pkey" PRIMARY KEY, btree (id)
+    "notes_at_idx" btree (at)
+
+"""
+
+MIXED = """\
+                 Table "public.Mixed Case.x$"
+  Column  |       Type       | Collation | Nullable | Default
+----------+------------------+-----------+----------+---------
+ The "Key | text             |           | not null |
+ select   | boolean          |           | not null | true
+ n        | integer          |           |          | 7
+ d        | double precision |           |          |
+ y        | bytea            |           |          |
+ s        | text             |           |          | 'it is'
+Indexes:
+    "Mixed Case.x$_pkey" PRIMARY KEY, btree ("The ""Key")
+    "An index" btree ("select")
+
+"""
+
+PRIMARY_KEY = """\
+      Index "public.notes_pkey"
+ Column |  Type  | Key? | Definition
+--------+--------+------+------------
+ id     | bigint | yes  | id
+primary key, btree, for table "public.notes"
+
+"""
+
+
+@pytest.fixture
+def described(psql: Run) -> Run:
+    psql("-qc", TABLES)
+    return psql
+
+
+def bare(printed: str) -> str:
+    """What psql printed without the spaces at the ends of lines."""
+    return re.sub(" +$", "", printed, flags=re.MULTILINE)
+
+
+def test_a_relation_is_described(described: Run) -> None:
+    for command, printed in {
+        "\\d notes": NOTES,
+        "\\d public.notes": NOTES,
+        "\\d NOTES": NOTES,
+        '\\d "Mixed Case.x$"': MIXED,
+        "\\d notes_pkey": PRIMARY_KEY,
+    }.items():
+        assert bare(described("-c", command).stdout) == printed, command
+
+
+def test_what_matches_a_pattern(described: Run) -> None:
+    printed = bare(described("-c", "\\d notes*").stdout)
+    assert printed.startswith(NOTES)
+    assert printed.count('"public.notes_at_idx"\n') == 1
+    assert printed.endswith(PRIMARY_KEY)
+    assert "Mixed" not in printed
+
+
+RELATIONS = [
+    ("\\d", ["Mixed Case.x$|table|chai", "notes|table|chai"]),
+    ("\\dt", ["Mixed Case.x$|table|chai", "notes|table|chai"]),
+    ("\\dt n?tes", ["notes|table|chai"]),
+    ("\\dt (notes|x)", ["notes|table|chai"]),
+    (
+        "\\di",
+        [
+            "An index|index|chai|Mixed Case.x$",
+            "Mixed Case.x$_pkey|index|chai|Mixed Case.x$",
+            "notes_at_idx|index|chai|notes",
+            "notes_pkey|index|chai|notes",
+        ],
+    ),
+    ("\\di *_pkey", ["Mixed Case.x$_pkey|index|chai|Mixed Case.x$", "notes_pkey|index|chai|notes"]),
+    ("\\dt+ notes", ["notes|table|chai|permanent|||"]),
+    ("\\d+", ["Mixed Case.x$|table|chai|permanent|||", "notes|table|chai|permanent|||"]),
+    ("\\di+ notes_pkey", ["notes_pkey|index|chai|notes|permanent|btree||"]),
+]
+
+
+def test_relations_are_listed(described: Run) -> None:
+    described("-qc", "DROP TABLE IF EXISTS counters")
+    for command, lines in RELATIONS:
+        listed = described("-Atc", command).stdout.splitlines()
+        assert listed == [f"public|{line}" for line in lines], command
+
+
+def test_more_of_a_table(described: Run) -> None:
+    lines = described("-Ac", "\\d+ notes").stdout.splitlines()
+    assert lines[1] == "Column|Type|Collation|Nullable|Default|Storage|Compression|Stats target|Description"
+    assert lines[3] == "body|text||||extended|||"
+    assert lines[5:] == [
+        "Indexes:",
+        '    "notes_pkey" PRIMARY KEY, btree (id)',
+        '    "notes_at_idx" btree (at)',
+    ]
+
+
+OTHERS = {
+    "\\l": "chai|chai|UTF8|C|C||libc|",
+    "\\l+": "chai|chai|UTF8|C|C||libc|||pg_default|",
+    "\\l nosuch": "",
+    "\\dn": "public|chai",
+    "\\dn+": "public|chai||",
+    "\\du": "chai||{}",
+    "\\dx": "",
+    "\\dRp": "",
+}
+
+
+def test_other_lists(psql: Run) -> None:
+    if "15." not in psql("--version").stdout:
+        pytest.skip("the columns are those of psql 15")
+    for command, line in OTHERS.items():
+        assert psql("-Atc", command).stdout.rstrip("\n") == line, command
+
+
+@pytest.mark.parametrize("name", ["nosuch", '"NOTES"', "other.notes"])
+def test_what_is_not_there(psql: Run, name: str) -> None:
+    nothing = rf'Did not find any (relation|tables|indexes)( named)? "{re.escape(name)}"\.\n'
+    for command in ("\\d", "\\dt", "\\di"):
+        done = psql("-c", f"{command} {name}", code=1 if command == "\\d" else 0)
+        assert re.fullmatch(nothing, done.stderr), command
+
+
+def test_what_the_catalogue_would_answer(psql: Run) -> None:
+    """The hint says where to look."""
+    for command in ("\\df", "\\dT", "\\dp"):
+        done = psql("-c", command, code=1)
+        assert "ERROR:  catalogue queries are not supported: there is no pg_catalog.pg_" in done.stderr
+        assert "HINT:  Tables, columns and keys are in information_schema.tables" in done.stderr
+
+
+def test_a_pattern_that_is_none(psql: Run) -> None:
+    assert "ERROR:  invalid regular expression" in psql("-c", "\\d notes(", code=1).stderr
+    long = psql("-c", "\\d (abcdefgh){1000}", code=1).stderr
+    assert "ERROR:  the pattern for names has too many repetitions" in long
 
 
 def test_what_can_be_asked_instead(psql: Run) -> None:

@@ -71,7 +71,9 @@ func (g *Gate) Prepare(sql string, declared []uint32, c *engine.Catalogue) (*Pla
 	}
 	p, err := g.prepare(sql, declared, c)
 	if err != nil {
-		return nil, explained(sql, g.limits.Nesting, err)
+		if p, err = g.explained(sql, declared, err); err != nil {
+			return nil, err
+		}
 	}
 	p.gate, p.sql, p.declared, p.version = g, sql, slices.Clone(declared), c.Version
 	g.cache.put(key, p)

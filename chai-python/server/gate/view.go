@@ -14,7 +14,7 @@ import (
 const (
 	publicSchema  = "public"
 	catalogueHint = "Tables, columns and keys are in information_schema.tables, .columns and .key_column_usage, indexes in pg_indexes; " +
-		"python -m chaisql shell lists them with \\d."
+		"psql and python -m chaisql shell list them with \\d."
 )
 
 // view is a table that is not stored; rows makes what it holds.
@@ -81,20 +81,16 @@ func describeIndexes(_ string, t *engine.Table) [][]any {
 }
 
 func describeIndex(t *engine.Table, name string, columns []string, unique bool) []any {
+	table := engine.ShownName(t.Name)
+	return []any{publicSchema, table, name, nil, indexDefinition(table, name, columns, unique)}
+}
+
+func indexDefinition(table, name string, columns []string, unique bool) string {
 	kind := "INDEX"
 	if unique {
 		kind = "UNIQUE INDEX"
 	}
-	list := ""
-	for i, c := range columns {
-		if i > 0 {
-			list += ", "
-		}
-		list += syntax.Quoted(engine.ShownName(c))
-	}
-	table := engine.ShownName(t.Name)
-	definition := "CREATE " + kind + " " + syntax.Quoted(name) + " ON " + publicSchema + "." + syntax.Quoted(table) + " USING btree (" + list + ")"
-	return []any{publicSchema, table, name, nil, definition}
+	return "CREATE " + kind + " " + syntax.Quoted(name) + " ON " + publicSchema + "." + syntax.Quoted(table) + " USING btree (" + columnList(columns) + ")"
 }
 
 // findView is the view that FROM names, nil if it names a table. Like PostgreSQL, pg_indexes is found without its schema.
@@ -140,15 +136,4 @@ func (v *viewRows) run(x *execution, emit func([]any) error) error {
 		}
 	}
 	return nil
-}
-
-// explained turns the failure of a query of PostgreSQL's catalogue, which may use all of its grammar, into the reason: not
-// the grammar but the catalogue is what is missing.
-func explained(sql string, depth int, err error) error {
-	name, at := syntax.CatalogueTable(sql, depth)
-	if name == "" || views[name] != nil {
-		return err
-	}
-	return pgerr.New(pgerr.FeatureNotSupported, "catalogue queries are not supported: there is no %s", name).
-		At(syntax.Position(sql, at)).WithHint(catalogueHint)
 }

@@ -18,12 +18,17 @@ var fuzzSeeds = []string{
 
 // FuzzParse: no text makes the lexer or the parser panic or hang, and errors point into the text.
 func FuzzParse(f *testing.F) {
-	statements, err := os.ReadFile("../../testdata/statements.sql")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, seed := range append(strings.Split(string(statements), "\n"), fuzzSeeds...) {
+	for _, seed := range fuzzSeeds {
 		f.Add(seed)
+	}
+	for _, file := range []string{"statements.sql", "psql.sql"} {
+		statements, err := os.ReadFile("../../testdata/" + file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for seed := range strings.SplitSeq(string(statements), "\n") {
+			f.Add(seed)
+		}
 	}
 	f.Fuzz(func(t *testing.T, source string) {
 		if len(source) > 16<<10 {
@@ -33,6 +38,11 @@ func FuzzParse(f *testing.F) {
 		checkError(t, source, err)
 		parts, err := Split(source, testDepth)
 		checkError(t, source, err)
+		for _, q := range CatalogueQueries(source, testDepth) {
+			if len(q.Items) == 0 || len(q.From) == 0 {
+				t.Errorf("%q: a query without a select list or FROM", source)
+			}
+		}
 		for _, part := range parts {
 			if again, err := Split(part, testDepth); err != nil || len(again) != 1 || again[0] != part {
 				t.Errorf("part %q of %q was split again: %q, %v", part, source, again, err)
