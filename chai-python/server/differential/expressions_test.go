@@ -76,13 +76,13 @@ func (g *generator) expression(k kind, depth int) string {
 		return g.castTo(k, depth-1)
 	case k == text && chance(g.r, 30), k == bytea && chance(g.r, 30):
 		return g.concatenation(k, depth-1)
-	case k <= float8:
+	case k <= float8 && chance(g.r, 70):
 		return g.arithmetic(k, depth-1)
 	}
 	if chance(g.r, 30) {
 		return "(" + g.expression(k, depth-1) + ")"
 	}
-	return g.function(k, depth-1)
+	return g.call(k, depth-1)
 }
 
 func (g *generator) leaf(k kind) string {
@@ -195,16 +195,6 @@ func (g *generator) concatenation(k kind, depth int) string {
 	return "(" + x + " || " + y + ")"
 }
 
-func (g *generator) function(k kind, depth int) string {
-	switch k {
-	case text:
-		return pick(g.r, []string{"lower", "upper"}) + "(" + g.expression(text, depth) + ")"
-	case int4:
-		return "length(" + g.expression(text, depth) + ")"
-	}
-	return g.leaf(k)
-}
-
 // kindOfColumn is that of one of the columns, so that conditions are about them.
 func (g *generator) kindOfColumn() kind {
 	if g.columns && chance(g.r, 80) {
@@ -234,6 +224,8 @@ func (g *generator) condition(depth int) string {
 		return g.expression(k, depth-1) + g.not() + " IN (" + g.list(1+g.r.IntN(4), func() string { return g.operand(k, depth-1) }) + ")"
 	case 12:
 		return g.operand(text, depth-1) + g.not() + pick(g.r, []string{" LIKE ", " LIKE ", " LIKE ", " ILIKE "}) + g.pattern()
+	case 14:
+		return g.call(boolean, depth-1)
 	case 13:
 		if chance(g.r, 60) {
 			return g.subcondition(depth - 1)

@@ -8,7 +8,7 @@ func TestSettledStatements(t *testing.T) {
 	c := &comparison{T: t, theirs: connect(t, startPostgres(t)), ours: connect(t, startChaisqld(t)), counts: map[string]int{}}
 	c.table = &table{columns: []tableColumn{{name: "k"}}}
 	for _, mode := range []mode{simple, prepared} {
-		for _, list := range [][]string{settledStatements, settledGroups, settledQueries, settledSubqueries} {
+		for _, list := range [][]string{settledStatements, settledFunctions, settledGroups, settledQueries, settledSubqueries} {
 			c.settle(mode, list)
 		}
 	}

@@ -375,9 +375,6 @@ func commonType(list []node) (common Type, ok bool) {
 	return common, true
 }
 
-// numbers are the types of numbers, each of which is converted to those after it without being told to.
-var numbers = []Type{Int2, Int4, Int8, Numeric, Float4, Float8}
-
 // listComparedAs is the type that x of x IN (list) is taken as: other numbers meet REAL as DOUBLE PRECISION.
 func listComparedAs(x, list Type) Type {
 	if list == Float4 && x.family().numeric() && x != Float4 {

@@ -21,10 +21,7 @@ func (n *concat) eval(s *scope) (any, error) {
 		return nil, err
 	}
 	length := textLength(x) + textLength(y)
-	if err := checkTextLength(length); err != nil {
-		return nil, err
-	}
-	if err := s.spend(textUnits(length)); err != nil {
+	if err := s.spendMaking(length); err != nil {
 		return nil, err
 	}
 	if b, ok := x.([]byte); ok {
@@ -38,6 +35,22 @@ func checkTextLength(bytes int) error {
 		return pgerr.New(pgerr.ProgramLimitExceeded, "an expression makes a value of %d bytes, the limit is %d", bytes, maxText)
 	}
 	return nil
+}
+
+// spendMaking counts the work of making a value of that many bytes, if it may be that long.
+func (s *scope) spendMaking(bytes int) error {
+	if err := checkTextLength(bytes); err != nil {
+		return err
+	}
+	return s.spend(textUnits(bytes))
+}
+
+// spendRepeating is for a value that stands in another one so many times, beside more bytes.
+func (s *scope) spendRepeating(bytes int, times int64, more int) error {
+	if times > maxText {
+		return checkTextLength(max(bytes, maxText) + 1)
+	}
+	return s.spendMaking(bytes*int(times) + more)
 }
 
 // concat binds ||. Beside a text any value becomes one.

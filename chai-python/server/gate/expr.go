@@ -151,7 +151,7 @@ func alwaysNull(n node, s *scope) bool {
 // strict tells nodes that are NULL when one of their parts is.
 func strict(n node) bool {
 	switch n.(type) {
-	case *arithmetic, *comparison, *positive, *negative, *cast, *like, *escaped, *textFunction, *concat:
+	case *arithmetic, *comparison, *positive, *negative, *cast, *like, *escaped, *functionCall, *concat:
 		return true
 	}
 	return false
@@ -344,8 +344,13 @@ func children(n node) []node {
 		return []node{n.x}
 	case *negative:
 		return []node{n.x}
-	case *textFunction:
-		return []node{n.x}
+	case *functionCall:
+		return n.args
+	case *joinedTexts:
+		if n.separator == nil {
+			return n.list
+		}
+		return append([]node{n.separator}, n.list...)
 	case *isTruth:
 		return []node{n.x}
 	case *membership:

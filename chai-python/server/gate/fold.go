@@ -34,7 +34,7 @@ func hasFoldable(n node) (found bool) {
 
 func canFail(n node) bool {
 	switch n.(type) {
-	case *arithmetic, *negative, *cast, *like, *escaped, *concat:
+	case *arithmetic, *negative, *cast, *like, *escaped, *concat, *functionCall:
 		return true
 	}
 	return false
@@ -63,10 +63,12 @@ func immutable(n node) bool {
 // varies tells nodes whose value is not settled by their parts alone.
 func varies(n node) bool {
 	switch n := n.(type) {
-	case *column, *excluded, *aggregate, *transactionStart, *inSelect, *scalarSelect, *exists:
+	case *column, *excluded, *aggregate, *transactionStart, *inSelect, *scalarSelect, *exists, *joinedTexts:
 		return true
 	case *cast:
 		return dependsOnSettings(n)
+	case *functionCall:
+		return n.setting
 	case *comparison:
 		return ofTwoTimes(n.x, n.y)
 	case *distinct:

@@ -5,29 +5,31 @@ import (
 	"chaisqld/pgerr"
 )
 
-const functionsHint = "Functions are now(), count, sum, avg, min, max, bool_and, bool_or, string_agg, lower, upper, length, octet_length and the session information functions version(), current_database(), " +
-	"current_schema(), current_user and session_user."
+const functionsHint = "docs/sql.md lists the functions that are supported. Compute the others in the client and pass the value as a parameter."
 
 // call binds the call of a function.
 func (b *binder) call(x *syntax.Call) (node, error) {
 	if aggregateFunctions[x.Name] != nil {
 		return b.aggregate(x)
 	}
-	n, err := b.function(x)
+	n, err := b.rowFunction(x)
 	if err != nil {
 		return nil, err
 	}
 	return n, b.onlyAggregate(x)
 }
 
-// function binds the call of a function that is no aggregate.
-func (b *binder) function(x *syntax.Call) (node, error) {
+// rowFunction binds the call of a function that is no aggregate.
+func (b *binder) rowFunction(x *syntax.Call) (node, error) {
+	if x.Name == "concat" || x.Name == "concat_ws" {
+		return b.joined(x)
+	}
 	args, err := b.list(x.Args)
 	if err != nil {
 		return nil, err
 	}
-	if textFunctions[x.Name] != nil && !x.Star {
-		return b.textFunction(x, args)
+	if functions[x.Name] != nil {
+		return b.function(x, args)
 	}
 	if isMaintenance(x) {
 		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "function %s is a statement of its own: SELECT %s(…)", x.Name, x.Name)
@@ -39,10 +41,10 @@ func (b *binder) function(x *syntax.Call) (node, error) {
 		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "a cast written as a function is not supported").
 			WithHint("Write CAST(x AS " + x.Name + ").")
 	}
-	if refusedFunctions[x.Name] {
+	if postgresFunctions[x.Name] {
 		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "function %s is not supported", x.Name).WithHint(functionsHint)
 	}
-	return nil, b.fail(x.At(), pgerr.UndefinedFunction, "function %s does not exist", x.Name).WithHint(functionsHint)
+	return nil, b.noFunction(x, args)
 }
 
 // list binds expressions; open ones stay so.
@@ -81,12 +83,4 @@ func (b *binder) plainFunction(x *syntax.Call) node {
 		return &constant{"", Text}
 	}
 	return nil
-}
-
-var refusedFunctions = map[string]bool{
-	"abs": true, "random": true,
-	"clock_timestamp": true, "statement_timestamp": true, "date_trunc": true, "to_timestamp": true, "nextval": true, "md5": true,
-	"encode": true, "decode": true, "pg_sleep": true, "pg_backend_pid": true, "set_config": true, "current_setting": true,
-	"current_date": true, "current_time": true, "localtime": true, "array_agg": true, "row_number": true,
-	"gen_random_uuid": true, "concat": true, "round": true, "floor": true, "ceil": true, "digest": true, "sha256": true,
 }

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"encoding/hex"
 	"errors"
 	"math"
 	"strconv"
@@ -88,8 +87,13 @@ func parseBool(s string, t Type) (any, error) {
 // parseBytea reads \x followed by hexadecimal digits, or PostgreSQL's older escape format.
 func parseBytea(s string) (any, error) {
 	if digits, isHex := strings.CutPrefix(s, `\x`); isHex {
-		return parseHex(digits)
+		return decodeHex(digits)
 	}
+	return decodeEscapes(s)
+}
+
+// decodeEscapes reads the older format.
+func decodeEscapes(s string) (any, error) {
 	value := make([]byte, 0, len(s))
 	for s != "" {
 		b, size := byteaEscape(s)
@@ -97,23 +101,6 @@ func parseBytea(s string) (any, error) {
 			return nil, pgerr.New(pgerr.InvalidTextRepresentation, "invalid input syntax for type bytea")
 		}
 		value, s = append(value, b), s[size:]
-	}
-	return value, nil
-}
-
-// parseHex reads pairs of hexadecimal digits, white space between them.
-func parseHex(s string) (any, error) {
-	value := make([]byte, 0, len(s)/2)
-	for s != "" {
-		if strings.IndexByte(" \t\n\r", s[0]) >= 0 {
-			s = s[1:]
-			continue
-		}
-		b, err := hex.DecodeString(s[:min(2, len(s))])
-		if err != nil {
-			return nil, pgerr.New(pgerr.InvalidParameterValue, "invalid hexadecimal data for type bytea")
-		}
-		value, s = append(value, b...), s[2:]
 	}
 	return value, nil
 }

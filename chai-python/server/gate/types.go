@@ -29,6 +29,9 @@ var (
 	Timestamptz = Type{1184, 8, "timestamp with time zone"}
 )
 
+// foreign types are PostgreSQL's alone. They are named where it matters that a function could be meant that takes them.
+var macaddr = Type{829, 6, "macaddr"}
+
 var typesByOID = map[uint32]Type{
 	Bool.OID: Bool, Bytea.OID: Bytea, Name.OID: Name, Int8.OID: Int8, Int2.OID: Int2, Int4.OID: Int4, Text.OID: Text,
 	Float4.OID: Float4, Float8.OID: Float8, Unknown.OID: Unknown, Bpchar.OID: Bpchar, Varchar.OID: Varchar,
@@ -74,6 +77,7 @@ const (
 	textFamily
 	byteaFamily
 	timeFamily
+	foreignFamily
 )
 
 func (t Type) family() family {
@@ -92,8 +96,10 @@ func (t Type) family() family {
 		return byteaFamily
 	case Timestamp, Timestamptz:
 		return timeFamily
+	case Unknown, Type{}:
+		return openFamily
 	}
-	return openFamily
+	return foreignFamily
 }
 
 func (f family) numeric() bool { return f == intFamily || f == floatFamily || f == decimalFamily }

@@ -55,3 +55,5 @@ COPY t FROM STDIN
 EXPLAIN SELECT 1
 WITH a AS (SELECT 1) SELECT * FROM a
 VACUUM; ANALYZE; LISTEN x
+SELECT TRIM(LEADING 'x' FROM k), SUBSTRING(k FROM 2 FOR i), POSITION('a' IN k), OVERLAY(k PLACING 'é' FROM 1), lpad(k, 5, 'ab'), repeat('x', $1), split_part(k, ',', -1) FROM t WHERE lower(k) = 'a' AND left(k, 1) <> upper($2)
+SELECT encode(y, 'base64'), decode('6162', 'hex'), md5(k), sha256(y), round(d), round(i / 7.0, 2), trunc(-1.5), mod(b, 3), sqrt(abs(d)), concat_ws('-', k, i, o), chr(i) FROM t ORDER BY length(k) DESC

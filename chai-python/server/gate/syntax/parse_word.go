@@ -28,12 +28,15 @@ func (p *parser) wordExpr(t token) Expr {
 		if p.peekAt(1).is("(") {
 			return p.exists()
 		}
-	case "array", "row", "interval", "extract", "position", "substring", "trim", "overlay":
+	case "array", "row", "interval":
 		if p.peekAt(1).is("(") || p.peekAt(1).kind == text || t.value == "array" {
 			p.unsupported(t.at, upper(t.value), "Compute it in the client and pass it as a parameter.")
 		}
 	}
 	if x := p.conditional(t); x != nil {
+		return x
+	}
+	if x := p.sqlFunction(t); x != nil {
 		return x
 	}
 	if keywordFunctions[t.value] {
@@ -107,8 +110,9 @@ func (p *parser) typedConstant(t token) Expr {
 
 func (p *parser) columnOrCall() Expr {
 	t := p.peek()
-	if t.kind == word && (t.value == "left" || t.value == "right") && p.peekAt(1).is("(") {
-		p.unsupported(t.at, "function "+t.value, "Compute it in the client.")
+	if t.kind == word && (t.value == "left" || t.value == "right") && p.peekAt(1).is("(") { // which name no column
+		p.next++
+		return p.call(Name{Text: t.value, At: t.at})
 	}
 	first := p.name()
 	if p.peek().is("(") {
@@ -143,10 +147,7 @@ func (p *parser) call(name Name) Expr {
 	case p.peek().is(")"):
 	default:
 		node.Distinct = p.acceptAny("all", "distinct") == "distinct"
-		node.Args = append(node.Args, p.expr())
-		for p.accept(",") {
-			node.Args = append(node.Args, p.expr())
-		}
+		p.argumentsFrom(node)
 		if p.accept("order", "by") {
 			node.OrderBy = p.orderBy()
 		}
