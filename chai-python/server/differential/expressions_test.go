@@ -76,6 +76,8 @@ func (g *generator) expression(k kind, depth int) string {
 		return g.castTo(k, depth-1)
 	case k == text && chance(g.r, 30), k == bytea && chance(g.r, 30):
 		return g.concatenation(k, depth-1)
+	case k == timestamp && chance(g.r, 3): // not what was asked for
+		return g.interval(depth - 1)
 	case k <= float8 && chance(g.r, 70):
 		return g.arithmetic(k, depth-1)
 	}
@@ -224,7 +226,7 @@ func (g *generator) condition(depth int) string {
 		return g.expression(k, depth-1) + g.not() + " IN (" + g.list(1+g.r.IntN(4), func() string { return g.operand(k, depth-1) }) + ")"
 	case 12:
 		return g.operand(text, depth-1) + g.not() + pick(g.r, []string{" LIKE ", " LIKE ", " LIKE ", " ILIKE "}) + g.pattern()
-	case 14:
+	case 14, 15:
 		return g.call(boolean, depth-1)
 	case 13:
 		if chance(g.r, 60) {

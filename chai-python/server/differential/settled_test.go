@@ -1,6 +1,9 @@
 package differential
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // TestSettledStatements runs statements that somebody has thought of, one after the other on one table that begins empty.
 // Each runs through both protocols, and none of them may be refused or differ.
@@ -8,7 +11,7 @@ func TestSettledStatements(t *testing.T) {
 	c := &comparison{T: t, theirs: connect(t, startPostgres(t)), ours: connect(t, startChaisqld(t)), counts: map[string]int{}}
 	c.table = &table{columns: []tableColumn{{name: "k"}}}
 	for _, mode := range []mode{simple, prepared} {
-		for _, list := range [][]string{settledStatements, settledFunctions, settledGroups, settledQueries, settledSubqueries} {
+		for _, list := range [][]string{slices.Concat(settledStatements, settledFunctions, settledTimes), settledGroups, settledQueries, settledSubqueries} {
 			c.settle(mode, list)
 		}
 	}

@@ -48,6 +48,8 @@ func valueFamily(v any) family {
 		return byteaFamily
 	case time.Time:
 		return timeFamily
+	case Span:
+		return intervalFamily
 	}
 	return openFamily
 }
@@ -62,7 +64,7 @@ func declaredTypes(oids []uint32, limits Limits) (*paramTypes, error) {
 		t, known := TypeByOID(oid)
 		if oid != 0 && !known {
 			return nil, pgerr.New(pgerr.FeatureNotSupported, "parameter $%d has a type that is not supported (OID %d)", i+1, oid).
-				WithHint("Supported are boolean, smallint, integer, bigint, real, double precision, text, bytea and timestamp.")
+				WithHint("Supported are boolean, smallint, integer, bigint, real, double precision, text, bytea, timestamp and interval.")
 		}
 		if t == Unknown {
 			t = Type{}

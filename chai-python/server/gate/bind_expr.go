@@ -115,10 +115,18 @@ func (b *binder) cast(x *syntax.Cast) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if inner.typ().family() == openFamily {
-		return b.coerceOpen(inner, to, x.X)
+	if to == Interval {
+		return b.toInterval(inner, x)
 	}
-	return b.castNode(inner, to, x.X)
+	return b.converted(inner, to, x.X)
+}
+
+// converted gives an expression a type that it was told.
+func (b *binder) converted(inner node, to Type, x syntax.Expr) (node, error) {
+	if inner.typ().family() == openFamily {
+		return b.coerceOpen(inner, to, x)
+	}
+	return b.castNode(inner, to, x)
 }
 
 func (b *binder) castNode(inner node, to Type, x syntax.Expr) (node, error) {
@@ -164,6 +172,10 @@ func (b *binder) sign(x *syntax.Sign) (node, error) {
 			inner = &positive{inner}
 		}
 		return inner, nil
+	case intervalFamily:
+		if x.Minus {
+			return &functionCall{&negativeInterval, []node{inner}}, nil
+		}
 	}
 	return nil, b.fail(x.At(), pgerr.UndefinedFunction, "operator does not exist: %s %s", op, inner.typ().Name)
 }
@@ -187,6 +199,9 @@ func (b *binder) arithmetic(x *syntax.Binary) (node, error) {
 	right, err := b.expr(x.Right)
 	if err != nil {
 		return nil, err
+	}
+	if left.typ().timely() || right.typ().timely() {
+		return b.operator(x, left, right)
 	}
 	result, err := b.resultOf(x, left.typ(), right.typ())
 	if err != nil {
@@ -215,9 +230,6 @@ func (b *binder) resultOf(x *syntax.Binary, l, r Type) (Type, error) {
 			WithHint("Could not choose a best candidate operator. You might need to add explicit type casts.")
 	case x.Op == "-" && (open(l) && r.family() == textFamily || open(r) && l.family() == textFamily):
 		return l, b.fail(x.At(), pgerr.FeatureNotSupported, "taking something out of a JSON value is not supported")
-	case l.family() == timeFamily || r.family() == timeFamily:
-		return l, b.fail(x.At(), pgerr.FeatureNotSupported, "arithmetic with timestamps is not supported").
-			WithHint("Compute it in the client and pass it as a parameter.")
 	case open(l):
 		result = r
 	case !open(r):

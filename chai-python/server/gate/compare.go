@@ -29,6 +29,8 @@ func compare(a, b any) int {
 		return bytes.Compare(a, b.([]byte))
 	case time.Time:
 		return a.Compare(b.(time.Time))
+	case Span:
+		return a.compare(b.(Span))
 	case bool:
 		return compareBools(a, b.(bool))
 	}

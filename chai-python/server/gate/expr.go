@@ -140,6 +140,9 @@ func alwaysNull(n node, s *scope) bool {
 	case *constant, *parameter:
 		v, err := n.eval(s)
 		return v == nil && err == nil
+	case *caseWhen, *coalesce:
+		v, fixed, err := foldNode(n, s)
+		return v == nil && fixed && err == nil
 	}
 	if strict(n) {
 		return slices.ContainsFunc(children(n), func(child node) bool { return alwaysNull(child, s) })

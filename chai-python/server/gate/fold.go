@@ -99,6 +99,8 @@ func decides(n node) bool {
 func dependsOnSettings(n *cast) bool {
 	from, to := n.x.typ(), n.to
 	switch {
+	case from == Interval, to == Interval:
+		return from != to
 	case from.family() == timeFamily && to.family() == timeFamily:
 		return from != to
 	case from.family() == timeFamily, to.family() == timeFamily:

@@ -49,7 +49,7 @@ func (n *functionCall) values(s *scope, values []any) (_ []any, err error) {
 }
 
 // functions are all that there are, by name.
-var functions = byName(textFunctions, byteaFunctions, codecFunctions, numberFunctions)
+var functions = byName(textFunctions, byteaFunctions, codecFunctions, numberFunctions, timeFunctions)
 
 func byName(lists ...[]function) map[string][]*function {
 	m := map[string][]*function{}

@@ -17,6 +17,8 @@ func ParseText(s string, t Type) (any, error) {
 		return parseBytea(s)
 	case timeFamily:
 		return parseTimestamp(s, t)
+	case intervalFamily:
+		return parseInterval(s, intervalFields{})
 	case boolFamily:
 		return parseBool(s, t)
 	case intFamily:

@@ -88,6 +88,8 @@ func valueBytes(v any) int {
 		return word + 24 + len(v)
 	case time.Time:
 		return word + 24
+	case Span:
+		return word + spanBytes
 	case Decimal:
 		return word + 64 + v.digits.BitLen()/8
 	case nil, bool:

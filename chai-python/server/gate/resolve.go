@@ -27,13 +27,13 @@ const (
 )
 
 var categories = [...]category{openFamily: openCategory, boolFamily: 'B', intFamily: 'N', floatFamily: 'N', decimalFamily: 'N', textFamily: stringCategory,
-	byteaFamily: 'U', timeFamily: 'D', foreignFamily: 'F'}
+	byteaFamily: 'U', timeFamily: 'D', intervalFamily: 'T', foreignFamily: 'F'}
 
 func (t Type) category() category { return categories[t.family()] }
 
 // preferred says whether a type is the first choice in its category.
 func (t Type) preferred() bool {
-	return t == Bool || t == Float8 || t == Text || t == Timestamptz
+	return t == Bool || t == Float8 || t == Text || t == Timestamptz || t == Interval
 }
 
 // becomes says whether values of a type are taken as another one without being told to.
@@ -45,15 +45,15 @@ func (t Type) becomes(to Type) bool {
 	case f.numeric() && to.family().numeric():
 		return slices.Index(numbers, t) <= slices.Index(numbers, to)
 	case f == timeFamily && to.family() == timeFamily:
-		return slices.Index(times, t) <= slices.Index(times, to)
+		return slices.Index(dates, t) <= slices.Index(dates, to)
 	}
 	return f == textFamily && to.family() == textFamily
 }
 
-// numbers are the types of numbers, and times those of times, each of which becomes those after it.
+// numbers are the types of numbers, and dates those of times, each of which becomes those after it.
 var (
 	numbers = []Type{Int2, Int4, Int8, Numeric, Float4, Float8}
-	times   = []Type{Timestamp, Timestamptz}
+	dates   = []Type{Timestamp, Timestamptz}
 )
 
 // resolve finds the function that types of arguments mean. several says that there is more than one, and none is better.

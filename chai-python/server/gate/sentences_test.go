@@ -142,6 +142,9 @@ func TestSentences(t *testing.T) {
 		{`SELECT token FROM sessions WHERE token BETWEEN 'a' AND 'b' ORDER BY token DESC`, nil, `SELECT "token" FROM "sessions" WHERE "token" <= $1 ORDER BY "token" DESC ‹b›`},
 		{`SELECT token FROM sessions WHERE token > 'a' AND token < 'b' AND expiry > now()`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "token" > $1 ORDER BY "token" ‹a›`},
 		{`SELECT token FROM sessions WHERE expiry <= now() ORDER BY expiry`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "expiry" <= $1 ORDER BY "expiry" ‹12:00:00.123456›`},
+		{`SELECT token FROM sessions WHERE expiry < now() - interval '30 days 1 hour'`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "expiry" < $1 ORDER BY "expiry" ‹11:00:00.123456›`},
+		{`SELECT count(*) FROM sessions WHERE expiry < date_trunc('hour', localtimestamp) - $1 * interval '1 hour'`, []any{2.0}, `SELECT COUNT(*) FROM "sessions" WHERE "expiry" < $1 ‹10:00:00›`},
+		{`SELECT data FROM sessions WHERE token = lower($1) || left('bc', 1)`, []any{"A"}, `get sessions ‹ab›`},
 		{`SELECT token FROM sessions ORDER BY expiry DESC LIMIT 1`, nil, `SELECT "token", "expiry" FROM "sessions" ORDER BY "expiry" DESC`},
 		{`SELECT token FROM sessions WHERE expiry > '1990-01-01' ORDER BY expiry`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "expiry" >= $1 ORDER BY "expiry" ‹00:00:00›`},
 		{`SELECT k FROM n ORDER BY v`, nil, `SELECT "k", "v" FROM "n"`}, // NULLs come last: sorted here
@@ -176,6 +179,8 @@ func TestSentences(t *testing.T) {
 		{`DELETE FROM sessions WHERE token = 'b'`, nil, `get sessions ‹b›` + "\n" + `delete sessions ‹b›`},
 		{`DELETE FROM sessions WHERE expiry < '2001-02-03' AND token IN (SELECT token FROM sessions WHERE expiry < '2001-02-03' ORDER BY expiry LIMIT 9)`, nil,
 			`delete first 9 sessions[2] ‹00:00:00›`},
+		{`DELETE FROM sessions WHERE expiry < now() - interval '24 years' AND token IN (SELECT token FROM sessions WHERE expiry < now() - interval '24 years' ORDER BY expiry LIMIT 9)`, nil,
+			`delete first 9 sessions[2] ‹12:00:00.123456›`},
 		{`DELETE FROM sessions WHERE expiry <= '2001-02-03' AND token IN (SELECT token FROM sessions WHERE expiry <= '2001-02-03' ORDER BY expiry LIMIT 9)`, nil,
 			`delete first 9 sessions[2] ‹00:00:00.000001›`},
 		{`DELETE FROM sessions WHERE expiry > now() AND token IN (SELECT token FROM sessions WHERE expiry > now() ORDER BY expiry LIMIT 9)`, nil,

@@ -145,6 +145,8 @@ func hashable(v any) any {
 		return string(v)
 	case float64:
 		return storedFloat(v)
+	case Span:
+		return v.length()
 	case Decimal:
 		return strings.TrimRight(v.rescaled(decimalDigits).String(), "0")
 	}

@@ -28,6 +28,8 @@ func AppendText(dst []byte, t Type, value any) ([]byte, error) {
 		return appendFloat(dst, v, t), nil
 	case time.Time:
 		return appendTimestamp(dst, v, t), nil
+	case Span:
+		return append(dst, v.String()...), nil
 	}
 	return dst, fmt.Errorf("a value of type %s is a %T", t.Name, value)
 }
@@ -47,16 +49,25 @@ func formatText(v any, t Type) string {
 // appendTimestamp writes ISO style. The session's time zone is always UTC.
 func appendTimestamp(dst []byte, v time.Time, t Type) []byte {
 	v = v.UTC()
-	beforeChrist := v.Year() <= 0
-	if beforeChrist { // there is no year 0: 1 BC is the year before 1
-		v = v.AddDate(1-2*v.Year(), 0, 0)
-	}
-	dst = v.AppendFormat(dst, "2006-01-02 15:04:05.999999")
+	dst = append(appendDate(dst, v), ' ')
+	dst = v.AppendFormat(dst, "15:04:05.999999")
 	if t == Timestamptz {
 		dst = append(dst, "+00"...)
 	}
-	if beforeChrist {
-		dst = append(dst, " BC"...)
+	return appendEra(dst, v)
+}
+
+// appendDate writes a date without its era. There is no year 0: 1 BC is the year before 1.
+func appendDate(dst []byte, v time.Time) []byte {
+	if v.Year() > 0 {
+		return v.AppendFormat(dst, time.DateOnly)
 	}
-	return dst
+	return fmt.Appendf(dst, "%04d-%02d-%02d", 1-v.Year(), v.Month(), v.Day())
+}
+
+func appendEra(dst []byte, v time.Time) []byte {
+	if v.Year() > 0 {
+		return dst
+	}
+	return append(dst, " BC"...)
 }

@@ -33,6 +33,7 @@ func parseTimestamp(s string, t Type) (any, error) {
 	case "infinity", "+infinity", "-infinity":
 		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "%s out of range: infinity is not supported", t.Name)
 	}
+	r.era()
 	value := r.date().Add(r.clock())
 	offset := r.offset()
 	switch {
@@ -44,7 +45,10 @@ func parseTimestamp(s string, t Type) (any, error) {
 	case r.overflow:
 		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "date/time field value out of range: \"%s\"", shorten(s))
 	case t == Timestamptz:
-		return value.Add(-offset), nil
+		value = value.Add(-offset)
+	}
+	if checkTimestamp(value) != nil {
+		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "timestamp out of range: \"%s\"", shorten(s))
 	}
 	return value, nil
 }
@@ -52,15 +56,37 @@ func parseTimestamp(s string, t Type) (any, error) {
 // dateReader takes numbers off the front of rest and remembers that something did not fit.
 type dateReader struct {
 	rest      string
+	ago       bool // years count back from the year 1
 	bad       bool // not a date and time at all
 	overflow  bool // well formed, but no time that exists
 	displaced bool // farther from UTC than any place
 }
 
+// era takes BC or AD off the end.
+func (r *dateReader) era() {
+	at := len(r.rest) - len("BC")
+	if at < 1 || isLetter(r.rest[at-1]) {
+		return
+	}
+	switch strings.ToUpper(r.rest[at:]) {
+	case "BC":
+		r.ago = true
+	case "AD":
+	default:
+		return
+	}
+	r.rest = trimSpace(r.rest[:at])
+}
+
 func (r *dateReader) date() time.Time {
-	year, month, day := r.number(4, 5), r.after('-', 2), r.after('-', 2)
+	year, month, day := r.number(4, 6), r.after('-', 2), r.after('-', 2)
+	if r.ago && year > 0 { // there is no year 0: 1 BC is the year before 1
+		year = 1 - year
+	} else if year == 0 {
+		r.overflow = true
+	}
 	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
-	r.overflow = year == 0 || t.Month() != time.Month(month) || t.Day() != day
+	r.overflow = r.overflow || t.Month() != time.Month(month) || t.Day() != day
 	return t
 }
 
@@ -150,4 +176,38 @@ func shorten(s string) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:limit], "") + "…"
+}
+
+// The span of timestamps that PostgreSQL knows, and expressions have.
+var (
+	firstTimestamp = time.Date(-4713, 11, 24, 0, 0, 0, 0, time.UTC)
+	endTimestamp   = time.Date(294277, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+func checkTimestamp(t time.Time) error {
+	if t.Before(firstTimestamp) || !t.Before(endTimestamp) {
+		return timestampOutOfRange()
+	}
+	return nil
+}
+
+func timestampOutOfRange() error {
+	return pgerr.New(pgerr.DatetimeFieldOverflow, "timestamp out of range")
+}
+
+// postgresEpoch is the zero of PostgreSQL's timestamps, in seconds of Unix time.
+const postgresEpoch = 946_684_800
+
+// TimestampMicros is a timestamp as PostgreSQL keeps and sends it. Unix time in microseconds would not do for all of them.
+func TimestampMicros(t time.Time) int64 {
+	return (t.Unix()-postgresEpoch)*microsPerSecond + int64(t.Nanosecond())/1000
+}
+
+// TimestampOf is the other way. What PostgreSQL does not take is an error, with infinity among it.
+func TimestampOf(micros int64) (time.Time, error) {
+	t := time.Unix(micros/microsPerSecond+postgresEpoch, micros%microsPerSecond*1000).UTC()
+	if micros == math.MaxInt64 || micros == math.MinInt64 {
+		return t, pgerr.New(pgerr.DatetimeFieldOverflow, "timestamp out of range: infinity is not supported")
+	}
+	return t, checkTimestamp(t)
 }

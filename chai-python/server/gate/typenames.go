@@ -12,6 +12,7 @@ var typeNames = map[string]Type{
 	"text": Text, "varchar": Varchar, "character varying": Varchar,
 	"numeric": Numeric, "decimal": Numeric, "float4": Float4, "real": Float4, "float8": Float8, "float": Float8, "double precision": Float8,
 	"timestamp": Timestamp, "timestamptz": Timestamptz, "timestamp with time zone": Timestamptz,
+	"interval": Interval,
 }
 
 // storedTypes are the columns that Chai holds rightly, and how Chai spells them.
@@ -46,7 +47,7 @@ func (b *binder) castType(n syntax.TypeName) (Type, error) {
 		return t, b.fail(n.At, pgerr.FeatureNotSupported, "type %s is not supported", n.Name).WithHint(refusedTypes[n.Name])
 	case !known:
 		return t, b.fail(n.At, pgerr.UndefinedObject, "type \"%s\" does not exist", n.Name)
-	case len(n.Modifiers) > 0 && !b.harmlessModifier(t, n):
+	case len(n.Modifiers) > 0 && t != Interval && !b.harmlessModifier(t, n):
 		return t, b.fail(n.At, pgerr.FeatureNotSupported, "type modifiers are not supported in casts").WithHint("Leave out the parentheses.")
 	}
 	return t, nil

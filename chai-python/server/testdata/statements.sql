@@ -57,3 +57,6 @@ WITH a AS (SELECT 1) SELECT * FROM a
 VACUUM; ANALYZE; LISTEN x
 SELECT TRIM(LEADING 'x' FROM k), SUBSTRING(k FROM 2 FOR i), POSITION('a' IN k), OVERLAY(k PLACING 'é' FROM 1), lpad(k, 5, 'ab'), repeat('x', $1), split_part(k, ',', -1) FROM t WHERE lower(k) = 'a' AND left(k, 1) <> upper($2)
 SELECT encode(y, 'base64'), decode('6162', 'hex'), md5(k), sha256(y), round(d), round(i / 7.0, 2), trunc(-1.5), mod(b, 3), sqrt(abs(d)), concat_ws('-', k, i, o), chr(i) FROM t ORDER BY length(k) DESC
+DELETE FROM sessions WHERE expiry < now() - interval '30 days' AND token IN (SELECT token FROM sessions WHERE expiry < now() - interval '30 days' ORDER BY expiry LIMIT 3)
+SELECT interval '1 year 2 mons -3 days 04:05:06.7 ago', INTERVAL '5' MINUTE, interval(2) '1.239 s', 'P1Y2M3DT4H5M6.5S'::interval, interval '1-2 3 4:05', $1 * interval '1 day', ts - $2, ts + (i * interval '1 hour') FROM t
+SELECT date_trunc('week', ts), extract(epoch FROM ts), EXTRACT("dow" FROM now()), date_part('julian', ts), to_timestamp(d), timestamp '0044-03-15 BC' FROM t WHERE ts - timestamp '2020-01-01' > interval '1' day

@@ -12,9 +12,6 @@ import (
 // Values as bytes in the protocol's binary format; the text format is the
 // gate's, which needs it for casts. datatype_input.go is the other way.
 
-// postgresEpoch is the zero of binary timestamps, in microseconds of Unix time.
-const postgresEpoch = 946_684_800_000_000
-
 // appendBinary adds a value in binary format.
 func appendBinary(dst []byte, t gate.Type, value any) ([]byte, error) {
 	switch v := value.(type) {
@@ -31,13 +28,15 @@ func appendBinary(dst []byte, t gate.Type, value any) ([]byte, error) {
 		return append(dst, 0), nil
 	case gate.Decimal:
 		return v.AppendBinary(dst), nil
+	case gate.Span:
+		return v.AppendBinary(dst), nil
 	case float64:
 		if t == gate.Float4 {
 			return binary.BigEndian.AppendUint32(dst, math.Float32bits(float32(v))), nil
 		}
 		return binary.BigEndian.AppendUint64(dst, math.Float64bits(v)), nil
 	case time.Time:
-		return binary.BigEndian.AppendUint64(dst, uint64(v.UnixMicro()-postgresEpoch)), nil
+		return binary.BigEndian.AppendUint64(dst, uint64(gate.TimestampMicros(v))), nil
 	}
 	return dst, unexpectedValue(t, value)
 }

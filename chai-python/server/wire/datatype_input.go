@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
-	"time"
 	"unicode/utf8"
 
 	"chaisqld/gate"
@@ -96,9 +95,11 @@ func decodeBinary(t gate.Type, raw []byte) (any, error) {
 	case gate.Float8:
 		return math.Float64frombits(binary.BigEndian.Uint64(raw)), nil
 	case gate.Timestamp, gate.Timestamptz:
-		return decodeBinaryTimestamp(t, int64(binary.BigEndian.Uint64(raw)))
+		return gate.TimestampOf(int64(binary.BigEndian.Uint64(raw)))
 	case gate.Numeric:
 		return gate.DecodeDecimal(raw)
+	case gate.Interval:
+		return gate.DecodeSpan(raw)
 	case numeric:
 		return decodeNumericBinary(raw)
 	}
@@ -124,14 +125,6 @@ func invalidUTF8(raw []byte) error {
 		i += size
 	}
 	return pgerr.New(pgerr.CharacterNotInRepertoire, "invalid byte sequence for encoding \"UTF8\": 0x%02x", bad)
-}
-
-// decodeBinaryTimestamp refuses infinity, which has no place in Chai.
-func decodeBinaryTimestamp(t gate.Type, micros int64) (any, error) {
-	if micros == math.MaxInt64 || micros == math.MinInt64 || micros > math.MaxInt64-postgresEpoch {
-		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "%s out of range: infinity is not supported", t.Name)
-	}
-	return time.UnixMicro(micros + postgresEpoch).UTC(), nil
 }
 
 func unsupportedType(t gate.Type) error {

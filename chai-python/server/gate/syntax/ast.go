@@ -116,6 +116,7 @@ type ColumnDef struct {
 type TypeName struct {
 	Name      string
 	Modifiers []string // the numbers in parentheses
+	Fields    string   // of an interval: "", "day", "day to second", …
 	Array     bool
 	At        int
 }

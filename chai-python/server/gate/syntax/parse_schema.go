@@ -202,8 +202,11 @@ func (p *parser) typeName() TypeName {
 		n = p.label()
 	}
 	result := TypeName{Name: n.Text, At: t.at, Modifiers: p.modifiers()}
-	if n.Text == "timestamp" || n.Text == "time" {
+	switch n.Text {
+	case "timestamp", "time":
 		result.Name += p.timeZone()
+	case "interval":
+		p.intervalFields(&result)
 	}
 	for p.accept("[") {
 		if p.peek().kind == integer {

@@ -28,7 +28,7 @@ func (p *parser) wordExpr(t token) Expr {
 		if p.peekAt(1).is("(") {
 			return p.exists()
 		}
-	case "array", "row", "interval":
+	case "array", "row":
 		if p.peekAt(1).is("(") || p.peekAt(1).kind == text || t.value == "array" {
 			p.unsupported(t.at, upper(t.value), "Compute it in the client and pass it as a parameter.")
 		}
@@ -93,6 +93,8 @@ func (p *parser) typeOfSeveralWords(t token) bool {
 		return next.is("precision")
 	case "character", "char":
 		return next.is("varying")
+	case "interval": // with a precision
+		return next.is("(") && p.peekAt(2).kind == integer && p.peekAt(3).is(")") && p.peekAt(4).kind == text
 	}
 	return false
 }
@@ -105,6 +107,9 @@ func (p *parser) typedConstant(t token) Expr {
 		p.unexpected()
 	}
 	p.next++
+	if t.is("interval") && target.Modifiers == nil {
+		p.intervalFields(&target)
+	}
 	return &Cast{at(t.at), &Literal{at(constant.at), String, constant.value}, target}
 }
 
