@@ -59,6 +59,17 @@ def test_nulls(connection: "psycopg.Connection[Any]") -> None:
     assert connection.execute("SELECT id FROM items WHERE data IS NULL").fetchone() == (1,)
 
 
+def test_dates(connection: "psycopg.Connection[Any]") -> None:
+    connection.execute("INSERT INTO items (id, name, at) VALUES (1, 'x', %s)", (date(2030, 1, 2),))
+    at = datetime(2030, 1, 2)  # noqa: DTZ001 - a column without a zone
+    for placeholder in ("%t", "%b"):
+        found = connection.execute(f"SELECT at FROM items WHERE at = {placeholder}", (date(2030, 1, 2),))
+        assert found.fetchone() == (at,)
+    for binary in (False, True):
+        dates = connection.execute("SELECT at::date, at::date + 1 FROM items", binary=binary).fetchone()
+        assert dates == (date(2030, 1, 2), date(2030, 1, 3))
+
+
 def test_intervals(connection: "psycopg.Connection[Any]") -> None:
     connection.execute("INSERT INTO items (id, name, at) VALUES (1, %s, now()::timestamp - %s::interval)", ("x", timedelta(days=2)))
     old = "SELECT id FROM items WHERE at < now() - %b"
@@ -78,7 +89,6 @@ def test_intervals(connection: "psycopg.Connection[Any]") -> None:
     [
         ("price", Decimal("1.5"), float(Decimal("1.5"))),
         ("name", Decimal("1.5"), str(Decimal("1.5"))),
-        ("at", date(2030, 1, 2), datetime(2030, 1, 2)),  # noqa: DTZ001 - a column without a zone
         ("name", UUID(int=5), str(UUID(int=5))),
         ("data", UUID(int=5), UUID(int=5).bytes),
         ("name", Json([1]), json.dumps([1])),

@@ -77,7 +77,7 @@ func (g *generator) expression(k kind, depth int) string {
 	case k == text && chance(g.r, 30), k == bytea && chance(g.r, 30):
 		return g.concatenation(k, depth-1)
 	case k == timestamp && chance(g.r, 3): // not what was asked for
-		return g.interval(depth - 1)
+		return pick(g.r, []func(int) string{g.interval, g.date})(depth - 1)
 	case k <= float8 && chance(g.r, 70):
 		return g.arithmetic(k, depth-1)
 	}

@@ -373,8 +373,10 @@ func commonType(list []node) (common Type, ok bool) {
 	for _, n := range list {
 		switch t := n.typ(); {
 		case t.family() == openFamily:
-		case common == Type{}, t == Timestamptz && common == Timestamp, common == Name && t.family() == textFamily:
+		case common == Type{}, common == Name && t.family() == textFamily:
 			common = t
+		case t.family() == timeFamily && common.family() == timeFamily:
+			common = dates[max(slices.Index(dates, common), slices.Index(dates, t))]
 		case t.family().numeric() && common.family().numeric():
 			common = numbers[max(slices.Index(numbers, common), slices.Index(numbers, t))]
 		case t.family() != common.family():

@@ -17,7 +17,7 @@ func (b *binder) operator(x *syntax.Binary, left, right node) (node, error) {
 	case several:
 		return nil, b.fail(x.At(), ambiguousFunction, "operator is not unique: %s %s %s", namesOf(typesOf(args[:1])), x.Op, namesOf(typesOf(args[1:]))).
 			WithHint("Could not choose a best candidate operator. You might need to add explicit type casts.")
-	case f == nil:
+	case f == nil || f.apply == nil:
 		return nil, b.noOperator(x.Op, left.typ(), right.typ(), x)
 	}
 	return b.callOf(f, args, []syntax.Expr{x.Left, x.Right})

@@ -54,7 +54,7 @@ func castValue(v any, from, to Type) (any, error) {
 	case f == intFamily && t == boolFamily:
 		return v.(int64) != 0, nil
 	case t == timeFamily:
-		return microseconds(v.(time.Time)), nil
+		return castTime(microseconds(v.(time.Time)), from, to)
 	}
 	return v, nil
 }

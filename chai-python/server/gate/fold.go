@@ -83,7 +83,7 @@ func varies(n node) bool {
 
 // ofTwoTimes tells comparisons of a timestamp with one that has a time zone: which one is meant is a setting.
 func ofTwoTimes(x, y node) bool {
-	return x.typ() != y.typ() && x.typ().family() == timeFamily && y.typ().family() == timeFamily
+	return x.typ() != y.typ() && x.typ().family() == timeFamily && y.typ().family() == timeFamily && (x.typ() == Timestamptz || y.typ() == Timestamptz)
 }
 
 // decides tells nodes that one of their parts can settle, whatever the others are.
@@ -102,7 +102,7 @@ func dependsOnSettings(n *cast) bool {
 	case from == Interval, to == Interval:
 		return from != to
 	case from.family() == timeFamily && to.family() == timeFamily:
-		return from != to
+		return from != to && (from == Timestamptz || to == Timestamptz)
 	case from.family() == timeFamily, to.family() == timeFamily:
 		return true
 	}

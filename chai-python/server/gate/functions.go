@@ -28,6 +28,9 @@ func (b *binder) rowFunction(x *syntax.Call) (node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if x.Name == "date" && isDateCast(args) {
+		return b.converted(args[0], Date, x.Args[0])
+	}
 	if functions[x.Name] != nil {
 		return b.function(x, args)
 	}
@@ -69,6 +72,8 @@ func (b *binder) plainFunction(x *syntax.Call) node {
 		return &transactionStart{Timestamptz}
 	case "localtimestamp":
 		return &transactionStart{Timestamp}
+	case "current_date":
+		return &cast{&transactionStart{Timestamptz}, Date}
 	case "version":
 		return &constant{b.identity.Version, Text}
 	case "current_database", "current_catalog":

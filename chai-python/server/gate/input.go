@@ -16,6 +16,9 @@ func ParseText(s string, t Type) (any, error) {
 	case byteaFamily:
 		return parseBytea(s)
 	case timeFamily:
+		if t == Date {
+			return parseDate(s)
+		}
 		return parseTimestamp(s, t)
 	case intervalFamily:
 		return parseInterval(s, intervalFields{})

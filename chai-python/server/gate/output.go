@@ -144,7 +144,7 @@ const unnamed = "?column?"
 
 var shortTypeNames = map[Type]string{Bool: "bool", Bytea: "bytea", Name: "name", Int8: "int8", Int2: "int2", Int4: "int4", Text: "text",
 	Varchar: "varchar", Numeric: "numeric", Float4: "float4", Float8: "float8", Timestamp: "timestamp", Timestamptz: "timestamptz",
-	Interval: "interval"}
+	Date: "date", Interval: "interval"}
 
 func columnsOf(items []outputItem) []Column {
 	columns := make([]Column, len(items))

@@ -53,7 +53,7 @@ func (t Type) becomes(to Type) bool {
 // numbers are the types of numbers, and dates those of times, each of which becomes those after it.
 var (
 	numbers = []Type{Int2, Int4, Int8, Numeric, Float4, Float8}
-	dates   = []Type{Timestamp, Timestamptz}
+	dates   = []Type{Date, Timestamp, Timestamptz}
 )
 
 // resolve finds the function that types of arguments mean. several says that there is more than one, and none is better.

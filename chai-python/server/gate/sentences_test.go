@@ -145,6 +145,8 @@ func TestSentences(t *testing.T) {
 		{`SELECT token FROM sessions WHERE expiry < now() - interval '30 days 1 hour'`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "expiry" < $1 ORDER BY "expiry" ‹11:00:00.123456›`},
 		{`SELECT count(*) FROM sessions WHERE expiry < date_trunc('hour', localtimestamp) - $1 * interval '1 hour'`, []any{2.0}, `SELECT COUNT(*) FROM "sessions" WHERE "expiry" < $1 ‹10:00:00›`},
 		{`SELECT data FROM sessions WHERE token = lower($1) || left('bc', 1)`, []any{"A"}, `get sessions ‹ab›`},
+		{`SELECT token FROM sessions WHERE expiry < date '2025-01-01' + 1`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "expiry" < $1 ORDER BY "expiry" ‹00:00:00›`},
+		{`SELECT token FROM sessions WHERE expiry = CURRENT_DATE`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "expiry" = $1 ‹00:00:00›`},
 		{`SELECT token FROM sessions ORDER BY expiry DESC LIMIT 1`, nil, `SELECT "token", "expiry" FROM "sessions" ORDER BY "expiry" DESC`},
 		{`SELECT token FROM sessions WHERE expiry > '1990-01-01' ORDER BY expiry`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "expiry" >= $1 ORDER BY "expiry" ‹00:00:00›`},
 		{`SELECT k FROM n ORDER BY v`, nil, `SELECT "k", "v" FROM "n"`}, // NULLs come last: sorted here

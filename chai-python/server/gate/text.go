@@ -49,7 +49,11 @@ func formatText(v any, t Type) string {
 // appendTimestamp writes ISO style. The session's time zone is always UTC.
 func appendTimestamp(dst []byte, v time.Time, t Type) []byte {
 	v = v.UTC()
-	dst = append(appendDate(dst, v), ' ')
+	dst = appendDate(dst, v)
+	if t == Date {
+		return appendEra(dst, v)
+	}
+	dst = append(dst, ' ')
 	dst = v.AppendFormat(dst, "15:04:05.999999")
 	if t == Timestamptz {
 		dst = append(dst, "+00"...)

@@ -28,6 +28,9 @@ func fieldOf(v any, u timeUnit, t Type) (f timeField, ok bool) {
 	if f, ok := dateField(at, u); ok {
 		return f, true
 	}
+	if t == Date {
+		return fieldOfDate(at, u)
+	}
 	switch u {
 	case hourField:
 		return wholeField(at.Hour()), true

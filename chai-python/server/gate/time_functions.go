@@ -16,12 +16,16 @@ var timeFunctions = []function{
 	{name: "date_trunc", params: []Type{Text, Interval}, of: Interval, apply: truncateInterval},
 	{name: "extract", params: []Type{Text, Timestamp}, of: Numeric, apply: takeField(Timestamp, numericField)},
 	{name: "extract", params: []Type{Text, Timestamptz}, of: Numeric, setting: true, apply: takeField(Timestamptz, numericField)},
+	{name: "extract", params: []Type{Text, Date}, of: Numeric, apply: takeField(Date, numericField)},
 	{name: "extract", params: []Type{Text, Interval}, of: Numeric, apply: takeField(Interval, numericField)},
 	{name: "extract", params: []Type{Text, timeOfDay}, of: Numeric},
 	{name: "date_part", params: []Type{Text, Timestamp}, of: Float8, apply: takeField(Timestamp, floatField)},
 	{name: "date_part", params: []Type{Text, Timestamptz}, of: Float8, setting: true, apply: takeField(Timestamptz, floatField)},
+	{name: "date_part", params: []Type{Text, Date}, of: Float8, apply: fromDate(1, takeField(Timestamp, floatField))},
 	{name: "date_part", params: []Type{Text, Interval}, of: Float8, apply: takeField(Interval, floatField)},
 	{name: "date_part", params: []Type{Text, timeOfDay}, of: Float8},
+	{name: "date", params: []Type{Timestamp}, of: Date, apply: dateOfTime},
+	{name: "date", params: []Type{Timestamptz}, of: Date, setting: true, apply: dateOfTime},
 	{name: "to_timestamp", params: []Type{Float8}, of: Timestamptz, apply: timestampOfSeconds},
 	{name: "to_timestamp", params: twoTexts, of: Timestamptz}, // by a pattern
 }
@@ -77,7 +81,7 @@ func timestampOfSeconds(_ *scope, args []any) (any, error) {
 	case math.IsNaN(seconds):
 		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "timestamp cannot be NaN")
 	case math.IsInf(seconds, 0):
-		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "%s out of range: infinity is not supported", Timestamptz.Name)
+		return nil, noInfinity(Timestamptz)
 	case seconds < float64(firstTimestamp.Unix()) || seconds >= float64(endTimestamp.Unix()):
 		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "timestamp out of range: \"%g\"", seconds)
 	}

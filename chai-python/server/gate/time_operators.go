@@ -9,7 +9,7 @@ import (
 // Operators that a time or an interval takes part in. The session's time zone is always UTC, but PostgreSQL does not compute
 // those with time zones before a statement runs.
 
-var operators = byName(intervalOperators, timestampOperators)
+var operators = byName(intervalOperators, timestampOperators, dateOperators)
 
 var intervalOperators = []function{
 	{name: "+", params: []Type{Interval, Interval}, of: Interval, apply: func(_ *scope, args []any) (any, error) {

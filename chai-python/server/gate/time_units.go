@@ -95,11 +95,10 @@ func truncated(t time.Time, u timeUnit) (result time.Time, ok bool) {
 }
 
 func truncatedDate(t time.Time, u timeUnit) (year int, month time.Month, day int, ok bool) {
-	year, month, day = t.Date()
+	year, month, _ = t.Date()
 	switch u {
 	case weekField:
-		monday := t.AddDate(0, 0, -int(t.Weekday()+6)%7)
-		year, month, day = monday.Date()
+		year, month, day = t.AddDate(0, 0, -int(t.Weekday()+6)%7).Date()
 		return year, month, day, true
 	case monthField:
 		return year, month, 1, true

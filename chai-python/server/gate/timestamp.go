@@ -29,28 +29,45 @@ func microseconds(t time.Time) time.Time { return t.UTC().Truncate(time.Microsec
 // and an offset, which a timestamp without time zone ignores.
 func parseTimestamp(s string, t Type) (any, error) {
 	r := dateReader{rest: trimSpace(s)}
-	switch strings.ToLower(r.rest) {
-	case "infinity", "+infinity", "-infinity":
-		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "%s out of range: infinity is not supported", t.Name)
+	if isInfinity(r.rest) {
+		return nil, noInfinity(t)
 	}
 	r.era()
 	value := r.date().Add(r.clock())
 	offset := r.offset()
-	switch {
-	case r.bad || r.rest != "":
-		return nil, pgerr.New(invalidDatetimeFormat, "invalid input syntax for type %s: \"%s\"", strings.TrimSuffix(t.Name, " without time zone"), shorten(s)).
-			WithHint("Write it as 2025-01-31 23:59:59.999999, in UTC.")
-	case r.displaced:
-		return nil, pgerr.New(invalidDisplacement, "time zone displacement out of range: \"%s\"", shorten(s))
-	case r.overflow:
-		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "date/time field value out of range: \"%s\"", shorten(s))
-	case t == Timestamptz:
+	if err := r.failure(s, t); err != nil {
+		return nil, err
+	}
+	if t == Timestamptz {
 		value = value.Add(-offset)
 	}
 	if checkTimestamp(value) != nil {
 		return nil, pgerr.New(pgerr.DatetimeFieldOverflow, "timestamp out of range: \"%s\"", shorten(s))
 	}
 	return value, nil
+}
+
+func isInfinity(s string) bool {
+	s = strings.ToLower(s)
+	return s == "infinity" || s == "+infinity" || s == "-infinity"
+}
+
+func noInfinity(t Type) error {
+	return pgerr.New(pgerr.DatetimeFieldOverflow, "%s out of range: infinity is not supported", t.Name)
+}
+
+// failure says what did not fit.
+func (r *dateReader) failure(s string, t Type) error {
+	switch {
+	case r.bad || r.rest != "":
+		return pgerr.New(invalidDatetimeFormat, "invalid input syntax for type %s: \"%s\"", strings.TrimSuffix(t.Name, " without time zone"), shorten(s)).
+			WithHint("Write it as 2025-01-31 23:59:59.999999, in UTC.")
+	case r.displaced:
+		return pgerr.New(invalidDisplacement, "time zone displacement out of range: \"%s\"", shorten(s))
+	case r.overflow:
+		return pgerr.New(pgerr.DatetimeFieldOverflow, "date/time field value out of range: \"%s\"", shorten(s))
+	}
+	return nil
 }
 
 // dateReader takes numbers off the front of rest and remembers that something did not fit.
@@ -79,7 +96,7 @@ func (r *dateReader) era() {
 }
 
 func (r *dateReader) date() time.Time {
-	year, month, day := r.number(4, 6), r.after('-', 2), r.after('-', 2)
+	year, month, day := r.number(4, 7), r.after('-', 2), r.after('-', 2)
 	if r.ago && year > 0 { // there is no year 0: 1 BC is the year before 1
 		year = 1 - year
 	} else if year == 0 {
@@ -207,7 +224,7 @@ func TimestampMicros(t time.Time) int64 {
 func TimestampOf(micros int64) (time.Time, error) {
 	t := time.Unix(micros/microsPerSecond+postgresEpoch, micros%microsPerSecond*1000).UTC()
 	if micros == math.MaxInt64 || micros == math.MinInt64 {
-		return t, pgerr.New(pgerr.DatetimeFieldOverflow, "timestamp out of range: infinity is not supported")
+		return t, noInfinity(Timestamp)
 	}
 	return t, checkTimestamp(t)
 }

@@ -12,7 +12,7 @@ var typeNames = map[string]Type{
 	"text": Text, "varchar": Varchar, "character varying": Varchar,
 	"numeric": Numeric, "decimal": Numeric, "float4": Float4, "real": Float4, "float8": Float8, "float": Float8, "double precision": Float8,
 	"timestamp": Timestamp, "timestamptz": Timestamptz, "timestamp with time zone": Timestamptz,
-	"interval": Interval,
+	"date": Date, "interval": Interval,
 }
 
 // storedTypes are the columns that Chai holds rightly, and how Chai spells them.
@@ -55,7 +55,7 @@ func (b *binder) castType(n syntax.TypeName) (Type, error) {
 
 // harmlessModifier tells what says nothing: TIMESTAMP(6) and FLOAT(53).
 func (b *binder) harmlessModifier(t Type, n syntax.TypeName) bool {
-	return len(n.Modifiers) == 1 && (t.family() == timeFamily && n.Modifiers[0] == "6" || n.Name == "float" && n.Modifiers[0] == "53")
+	return len(n.Modifiers) == 1 && (t.family() == timeFamily && t != Date && n.Modifiers[0] == "6" || n.Name == "float" && n.Modifiers[0] == "53")
 }
 
 // storedType finds the type of a column to be created, and Chai's spelling.

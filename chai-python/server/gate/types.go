@@ -10,8 +10,8 @@ type Type struct {
 }
 
 // The types that the gate knows. Values are bool (Bool), int64 (Int2, Int4, Int8), float64 (Float4, Float8), string (Text,
-// Varchar, Bpchar, Name, Unknown), Decimal (Numeric), []byte (Bytea), time.Time (Timestamp in UTC, Timestamptz in any zone) and
-// Span (Interval), or nil.
+// Varchar, Bpchar, Name, Unknown), Decimal (Numeric), []byte (Bytea), time.Time (Timestamp in UTC, Timestamptz in any zone,
+// Date at midnight in UTC) and Span (Interval), or nil.
 var (
 	Bool        = Type{16, 1, "boolean"}
 	Bytea       = Type{17, -1, "bytea"}
@@ -28,6 +28,7 @@ var (
 	Numeric     = Type{1700, -1, "numeric"}
 	Timestamp   = Type{1114, 8, "timestamp without time zone"}
 	Timestamptz = Type{1184, 8, "timestamp with time zone"}
+	Date        = Type{1082, 4, "date"}
 	Interval    = Type{1186, 16, "interval"}
 )
 
@@ -35,12 +36,13 @@ var (
 var (
 	macaddr   = Type{829, 6, "macaddr"}
 	timeOfDay = Type{1083, 8, "time without time zone"}
+	timetz    = Type{1266, 12, "time with time zone"}
 )
 
 var typesByOID = map[uint32]Type{
 	Bool.OID: Bool, Bytea.OID: Bytea, Name.OID: Name, Int8.OID: Int8, Int2.OID: Int2, Int4.OID: Int4, Text.OID: Text,
 	Float4.OID: Float4, Float8.OID: Float8, Unknown.OID: Unknown, Bpchar.OID: Bpchar, Varchar.OID: Varchar,
-	Timestamp.OID: Timestamp, Timestamptz.OID: Timestamptz, Numeric.OID: Numeric, Interval.OID: Interval,
+	Timestamp.OID: Timestamp, Timestamptz.OID: Timestamptz, Numeric.OID: Numeric, Date.OID: Date, Interval.OID: Interval,
 }
 
 // TypeByOID finds a type; false when the gate does not know it.
@@ -100,7 +102,7 @@ func (t Type) family() family {
 		return textFamily
 	case Bytea:
 		return byteaFamily
-	case Timestamp, Timestamptz:
+	case Timestamp, Timestamptz, Date:
 		return timeFamily
 	case Interval:
 		return intervalFamily

@@ -36,6 +36,9 @@ func appendBinary(dst []byte, t gate.Type, value any) ([]byte, error) {
 		}
 		return binary.BigEndian.AppendUint64(dst, math.Float64bits(v)), nil
 	case time.Time:
+		if t == gate.Date {
+			return binary.BigEndian.AppendUint32(dst, uint32(gate.DateDays(v))), nil
+		}
 		return binary.BigEndian.AppendUint64(dst, uint64(gate.TimestampMicros(v))), nil
 	}
 	return dst, unexpectedValue(t, value)

@@ -94,6 +94,8 @@ func decodeBinary(t gate.Type, raw []byte) (any, error) {
 		return float64(math.Float32frombits(binary.BigEndian.Uint32(raw))), nil
 	case gate.Float8:
 		return math.Float64frombits(binary.BigEndian.Uint64(raw)), nil
+	case gate.Date:
+		return gate.DateOf(int32(binary.BigEndian.Uint32(raw)))
 	case gate.Timestamp, gate.Timestamptz:
 		return gate.TimestampOf(int64(binary.BigEndian.Uint64(raw)))
 	case gate.Numeric:

@@ -52,6 +52,7 @@ func TestTextFormat(t *testing.T) {
 		{gate.Timestamptz, at("2026-01-02T03:04:05+02:00"), "2026-01-02 01:04:05+00"},
 		{gate.Timestamp, time.Date(0, 1, 2, 0, 0, 0, 0, time.UTC), "0001-01-02 00:00:00 BC"},
 		{gate.Timestamp, time.Date(-44, 2, 29, 0, 0, 0, 0, time.UTC), "0045-02-29 00:00:00 BC"},
+		{gate.Date, time.Date(2025, 1, 31, 0, 0, 0, 0, time.UTC), "2025-01-31"}, {gate.Date, time.Date(-43, 3, 15, 0, 0, 0, 0, time.UTC), "0044-03-15 BC"},
 		{gate.Interval, gate.Span{}, "00:00:00"},
 		{gate.Interval, gate.Span{Months: -14, Days: 1, Micros: -3_600_000_001}, "-1 years -2 mons +1 day -01:00:00.000001"},
 		{gate.Interval, gate.Span{Days: -1, Micros: 360_000_000_000}, "-1 days +100:00:00"},
@@ -85,6 +86,7 @@ func TestBinaryFormatRoundTrip(t *testing.T) {
 		{gate.Text, "ä\x01", 3}, {gate.Bytea, []byte{0, 255}, 2}, {gate.Bytea, []byte{}, 0},
 		{gate.Timestamp, at("1969-12-31T23:59:59.999999Z"), 8}, {gate.Timestamptz, at("9999-12-31T23:59:59.999999Z"), 8},
 		{gate.Timestamp, time.Date(294276, 12, 31, 23, 59, 59, 999999000, time.UTC), 8}, {gate.Timestamp, time.Date(-4713, 11, 24, 0, 0, 0, 0, time.UTC), 8},
+		{gate.Date, at("2025-01-31T00:00:00Z"), 4}, {gate.Date, time.Date(-4713, 11, 24, 0, 0, 0, 0, time.UTC), 4}, {gate.Date, time.Date(5874897, 12, 31, 0, 0, 0, 0, time.UTC), 4},
 		{gate.Interval, gate.Span{Months: math.MinInt32, Days: math.MaxInt32, Micros: math.MinInt64}, 16},
 	} {
 		raw, err := appendBinary(nil, test.typ, test.value)
@@ -139,6 +141,7 @@ func TestTextInput(t *testing.T) {
 		{gate.Timestamptz, "2026-01-02 03:04:05Z", at("2026-01-02T03:04:05Z")},
 		{gate.Timestamptz, "0044-03-15 12:00:00+02 BC", time.Date(-43, 3, 15, 10, 0, 0, 0, time.UTC)},
 		{gate.Timestamp, "294276-12-31 23:59:59.999999", time.Date(294276, 12, 31, 23, 59, 59, 999999000, time.UTC)},
+		{gate.Date, "2025-01-31", at("2025-01-31T00:00:00Z")}, {gate.Date, " 2025-01-31 23:59:59+05 ", at("2025-01-31T00:00:00Z")},
 		{gate.Interval, "1 day, 2:03:04.5", gate.Span{Days: 1, Micros: 7384500000}}, {gate.Interval, "-1 year -2 mons +3 days ago", gate.Span{Months: 14, Days: -3}},
 		{gate.Interval, "P1Y2M3DT4H5M6.5S", gate.Span{Months: 14, Days: 3, Micros: 14706500000}}, {gate.Interval, "-1 days 86399 seconds 999999 microseconds", gate.Span{Days: -1, Micros: 86399999999}},
 	} {
@@ -168,6 +171,8 @@ func TestInputThatIsRefused(t *testing.T) {
 		{gate.Timestamp, text, "now", "22007"}, {gate.Timestamp, text, "", "22007"},
 		{gate.Timestamp, text, "2026-02-30", "22008"}, {gate.Timestamp, text, "2026-01-02 25:00:00", "22008"}, {gate.Timestamp, text, "0000-01-02 03:04:05 BC", "22008"}, {gate.Timestamp, text, "2026-01-02 03:04:05 zBC", "22007"},
 		{gate.Timestamp, binary, "\x7f\xff\xff\xff\xff\xff\xff\xfe", "22008"}, {gate.Timestamp, text, "294277-01-01", "22008"},
+		{gate.Date, text, "2025-02-29", "22008"}, {gate.Date, text, "5874898-01-01", "22008"}, {gate.Date, text, "infinity", "22008"}, {gate.Date, binary, "\x7f\xff\xff\xff", "22008"},
+		{gate.Date, binary, "\x7f\xff\xff\xfe", "22008"}, {gate.Date, binary, "\x00", "22P03"},
 		{gate.Interval, text, "soon", "22007"}, {gate.Interval, text, "2147483648 days", "22015"}, {gate.Interval, text, "178956970 years 8 mons", "22008"}, {gate.Interval, text, "", "22007"}, {gate.Interval, binary, "\x00", "22P03"},
 		{gate.Timestamp, text, "2026-01-02 03:04:05.1.2", "22007"}, {gate.Timestamp, text, "2026-01-02 03", "22007"}, {gate.Timestamp, text, "26-01-02", "22007"},
 		{numeric, text, "1.5", "0A000"}, {numeric, text, "NaN", "0A000"}, {numeric, text, "x", "22P02"}, {numeric, text, "\xff", "22021"}, {gate.Int4, text, "\xff", "22021"}, {numeric, text, "9223372036854775808", "22003"},
@@ -217,7 +222,7 @@ func TestNumericBinary(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	types := []gate.Type{gate.Bool, gate.Bytea, gate.Int2, gate.Int4, gate.Int8, gate.Text, gate.Float4, gate.Float8, gate.Timestamp, gate.Timestamptz, gate.Interval, numeric}
+	types := []gate.Type{gate.Bool, gate.Bytea, gate.Int2, gate.Int4, gate.Int8, gate.Text, gate.Float4, gate.Float8, gate.Timestamp, gate.Timestamptz, gate.Interval, gate.Date, numeric}
 	f.Add(uint8(8), []byte("2026-01-02 03:04:05.000006+00"), false)
 	f.Add(uint8(1), []byte(`\x00`), false)
 	f.Add(uint8(10), []byte("1 year 2 mons -3 days 04:05:06.7 ago"), false)

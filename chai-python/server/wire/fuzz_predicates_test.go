@@ -19,17 +19,17 @@ var predicateColumns = []struct {
 	literals  []string
 }{
 	{"k", "TEXT PRIMARY KEY", []string{"''", "'a'", "'A'", "'row 7'", "'ä'", "'it''s'", "E'\\n'", "'k10'", "'k2'"}},
-	{"i", "INTEGER", []string{"0", "1", "-1", "7", "255", "65536", "-2147483648", "2147483647", "0.5", "3000000000"}},
+	{"i", "INTEGER", []string{"0", "1", "-1", "7", "255", "65536", "-2147483648", "2147483647", "0.5", "3000000000", "abs(i)"}},
 	{"b", "BIGINT", []string{"0", "1", "-1", "65536", "4294967296", "-9223372036854775808", "9223372036854775807", "2.5"}},
-	{"d", "DOUBLE PRECISION", []string{"0", "-0.0", "1", "0.1", "-2.25", "1e300", "1e-300", "'NaN'", "'Infinity'", "'-Infinity'"}},
+	{"d", "DOUBLE PRECISION", []string{"0", "-0.0", "1", "0.1", "-2.25", "1e300", "1e-300", "'NaN'", "'Infinity'", "'-Infinity'", "round(d)"}},
 	{"y", "BYTEA", []string{`''`, `'\x00'`, `'\xff'`, `'\xff00'`, `'\x61'`, `'a'`}},
-	{"ts", "TIMESTAMP", []string{"'2001-01-01'", "'2025-01-01 00:00:00.000001'", "'2025-06-01 12:00:00'", "'9999-12-31 23:59:59.999999'", "now()", "'1999-12-31'"}},
+	{"ts", "TIMESTAMP", []string{"'2001-01-01'", "'2025-01-01 00:00:00.000001'", "'2025-06-01 12:00:00'", "'9999-12-31 23:59:59.999999'", "now()", "'1999-12-31'", "date '2025-06-01'", "(now() - interval '1 day')", "date_trunc('month', ts)", "(ts + interval '1 mon')"}},
 	{"o", "BOOLEAN", []string{"true", "false"}},
-	{"s", "TEXT", []string{"''", "'a'", "'b'", "'x'", "'%'", "'WHERE'", "'; --'", "'日本'"}},
+	{"s", "TEXT", []string{"''", "'a'", "'b'", "'x'", "'%'", "'WHERE'", "'; --'", "'日本'", "lower(s)", "left(k, 1)", "concat(s, i)", "substr(s, 1, 1)"}},
 }
 
 // storable tells which of the literals a column can hold here.
-var storable = map[string]bool{"0.5": false, "3000000000": false, "2.5": false, "'1999-12-31'": false, "now()": false, "'NaN'": false, "'Infinity'": false, "'-Infinity'": false, "-0.0": false}
+var storable = map[string]bool{"0.5": false, "3000000000": false, "2.5": false, "'1999-12-31'": false, "now()": false, "'NaN'": false, "'Infinity'": false, "date '2025-06-01'": false, "(now() - interval '1 day')": false, "date_trunc('month', ts)": false, "(ts + interval '1 mon')": false, "lower(s)": false, "left(k, 1)": false, "concat(s, i)": false, "substr(s, 1, 1)": false, "round(d)": false, "abs(i)": false, "'-Infinity'": false, "-0.0": false}
 
 func createPredicateTables(c *client) {
 	var columns, values []string
