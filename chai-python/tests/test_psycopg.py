@@ -87,8 +87,7 @@ def test_intervals(connection: "psycopg.Connection[Any]") -> None:
 @pytest.mark.parametrize(
     ("column", "value", "instead"),
     [
-        ("price", Decimal("1.5"), float(Decimal("1.5"))),
-        ("name", Decimal("1.5"), str(Decimal("1.5"))),
+        ("price", Decimal("NaN"), 1.5),
         ("name", UUID(int=5), str(UUID(int=5))),
         ("data", UUID(int=5), UUID(int=5).bytes),
         ("name", Json([1]), json.dumps([1])),
@@ -105,8 +104,15 @@ def test_values_of_other_types_are_refused_as_documented(
     assert connection.execute(update, (instead,)).fetchone() == (instead,)
 
 
-def test_whole_decimals_and_lists_of_values_are_taken(connection: "psycopg.Connection[Any]") -> None:
-    connection.execute(INSERT, (Decimal(5), "x"))
+def test_decimals_are_taken_for_numbers(connection: "psycopg.Connection[Any]") -> None:
+    connection.execute(INSERT, (Decimal(5), Decimal("1.50")))
+    update = "UPDATE items SET price = %s WHERE id = %s AND id < %s RETURNING price, name"
+    assert connection.execute(update, (Decimal("2.25"), Decimal("5.0"), Decimal("5.5"))).fetchall() == [(2.25, "1.50")]
+    assert connection.execute("SELECT id FROM items WHERE id = %s", (Decimal("4.9"),)).fetchall() == []
+
+
+def test_lists_of_values_are_taken(connection: "psycopg.Connection[Any]") -> None:
+    connection.execute(INSERT, (5, "x"))
     with pytest.raises(psycopg.NotSupportedError, match="ANY"):
         connection.execute("SELECT id FROM items WHERE id = ANY(%s)", ([5, 6],))
     assert connection.execute("SELECT id FROM items WHERE id IN (%s, %s)", (5, 6)).fetchall() == [(5,)]

@@ -73,6 +73,7 @@ var settledStatements = []string{
 	`SELECT 1.5, 1.50, .5, 5., 1e3, 1e-3, 1.5e1, -0.0, 9223372036854775808, -9223372036854775809, 1.5 + 1, 0.1 + 0.2, 1.5 * 1.5, 1.0 / 3, 10 / 4.0, 7.5 % 2, -7.5 % 2, 1e20 / 3, 1 / 3e20`,
 	`SELECT 1.5 = 1, 2.5 > 2, 1.0 = 1, 0.1 + 0.2 = 0.3, 0.1::float8 + 0.2 = 0.3, 9007199254740993 = 9007199254740993.0, 9007199254740993 = 9007199254740993.0::float8`,
 	`SELECT 1.5::int, 2.5::int, -2.5::int, 1.5::text, 1.5::float8, 1::numeric, 0.1::float8::numeric, '1.50'::numeric, 1.5::bigint`, `SELECT 1.5::bool`, `SELECT 1.0 / 0`, `SELECT 1.5 % 0`, `SELECT 1e10::int`, `SELECT 1e400::float8`,
+	`SELECT k FROM t WHERE i > 1.5 ORDER BY k`, `SELECT k FROM t WHERE b < -1.5 OR i = 1.0 OR d = 1.5 ORDER BY k`, `SELECT i FROM t WHERE i BETWEEN -0.5 AND 1e30`, `SELECT i FROM t WHERE i IN (1, 1.0, 2.5)`, `SELECT i FROM t WHERE i = 1.5 OR i <> 0.5 ORDER BY k`, `SELECT i IS DISTINCT FROM 1.0, NULLIF(i, 1.0), GREATEST(i, 0.5) FROM t ORDER BY k`,
 	// LIKE
 	`SELECT 'abc' LIKE 'a%', 'abc' LIKE '_b_', 'abc' LIKE 'b', 'a%c' LIKE 'a\%c', 'abc' LIKE 'a\%c', 'abc' NOT LIKE '%c', 'ABC' ILIKE 'a%', 'É' ILIKE 'é', 'é' LIKE '_', '' LIKE '%', '' LIKE '_', '' LIKE ''`,
 	`SELECT 'a_c' LIKE 'a!_c' ESCAPE '!', 'a!c' LIKE 'a!!c' ESCAPE '!', 'a\c' LIKE 'a\c' ESCAPE '', 'aXbXc' LIKE '%X%X%', 'ab' LIKE '%%_', NULL LIKE 'a', 'a' LIKE NULL, '\x6162'::bytea LIKE 'a_', '\xff61'::bytea LIKE '_a'`,

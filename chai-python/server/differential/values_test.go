@@ -177,7 +177,10 @@ func (g *generator) parameter(k kind) string {
 	if chance(g.r, 5) {
 		p.value = nil
 	}
-	if chance(g.r, 50) {
+	switch {
+	case k <= float8 && chance(g.r, 10):
+		p.oid = 1700 // numeric
+	case chance(g.r, 50):
 		p.oid = kindOIDs[k]
 		if chance(g.r, 60) {
 			if binary := binaryValue(g.r, k); p.value != nil && binary != nil {

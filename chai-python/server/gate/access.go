@@ -150,15 +150,16 @@ func (p *path) suitable(t *table, values ...node) bool {
 	column := t.types[p.column].family()
 	for _, v := range values {
 		f := v.typ().family()
-		if !rowless(v) || f != column && !(column == floatFamily && f == intFamily) {
+		fits := f == column || column == floatFamily && f == intFamily || column == intFamily && f == decimalFamily
+		if !fits || !rowless(v) {
 			return false
 		}
 	}
 	return true
 }
 
-// searchValue converts a value to what Chai finds in a column of type t. clamped: the value lies beyond all that can be
-// stored and was replaced by the outermost one.
+// searchValue converts a value to what Chai finds in a column of type t, nil for what no column holds. clamped: the value
+// lies beyond all that can be stored and was replaced by the outermost one.
 func searchValue(v any, t Type) (value any, clamped bool) {
 	switch v := v.(type) {
 	case int64:
@@ -166,6 +167,11 @@ func searchValue(v any, t Type) (value any, clamped bool) {
 			return float64(v), false
 		}
 		return v, false
+	case Decimal:
+		if whole, exact := v.floor(); exact && whole.IsInt64() {
+			return whole.Int64(), false
+		}
+		return nil, false
 	case float64:
 		return storedFloat(v), false
 	case time.Time:

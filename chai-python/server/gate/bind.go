@@ -197,7 +197,7 @@ func (b *binder) unify(op string, left, right node, x, y syntax.Expr) (node, nod
 	if l != r && !(l.numeric() && r.numeric()) {
 		return nil, nil, b.noOperator(op, left.typ(), right.typ(), x)
 	}
-	if l == r || l != decimalFamily && r != decimalFamily { // integers compare with floats as they are
+	if l == r || l == intFamily || r == intFamily { // integers compare with other numbers as they are
 		return left, right, nil
 	}
 	common := wider(left.typ(), right.typ())

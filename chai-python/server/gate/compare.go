@@ -7,13 +7,17 @@ import (
 	"time"
 )
 
-// compare orders two values of the same family, or an integer and a float: text and bytea by their bytes (PostgreSQL's C
-// collation, and the order in which Chai keeps keys), NaN equal to itself and above every number. Neither is nil.
+// compare orders two values of the same family, or an integer and another number: text and bytea by their bytes
+// (PostgreSQL's C collation, and the order in which Chai keeps keys), NaN equal to itself and above every number. Neither is
+// nil.
 func compare(a, b any) int {
 	switch a := a.(type) {
 	case int64:
 		if f, ok := b.(float64); ok {
 			return compareFloats(float64(a), f)
+		}
+		if d, ok := b.(Decimal); ok {
+			return decimalOf(a).compare(d)
 		}
 		return cmp.Compare(a, b.(int64))
 	case float64:
@@ -22,6 +26,9 @@ func compare(a, b any) int {
 		}
 		return compareFloats(a, b.(float64))
 	case Decimal:
+		if n, ok := b.(int64); ok {
+			return a.compare(decimalOf(n))
+		}
 		return a.compare(b.(Decimal))
 	case string:
 		return strings.Compare(a, b.(string))

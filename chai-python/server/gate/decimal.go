@@ -110,6 +110,12 @@ func roundedQuotient(x, y *big.Int) *big.Int {
 	return q
 }
 
+// floor is the next whole number that is not above; exact says that it is the number itself.
+func (d Decimal) floor() (whole *big.Int, exact bool) {
+	whole, rest := new(big.Int).DivMod(d.digits, powerOfTen(d.scale), new(big.Int))
+	return whole, rest.Sign() == 0
+}
+
 func (d Decimal) compare(other Decimal) int {
 	scale := max(d.scale, other.scale)
 	return d.rescaled(scale).digits.Cmp(other.rescaled(scale).digits)

@@ -126,6 +126,11 @@ func (s *scope) spendOn(v any) error {
 // spendComparing counts what comparing two values takes; that of short ones is in the node's own work.
 func (s *scope) spendComparing(x, y any) error {
 	const perUnit = 64 // bytes: they are compared faster than looked at
+	for _, v := range [...]any{x, y} {
+		if d, ok := v.(Decimal); ok {
+			return s.spend(d.units())
+		}
+	}
 	if n := min(textLength(x), textLength(y)); n > perUnit {
 		return s.spend(n / perUnit)
 	}

@@ -25,11 +25,34 @@ func (b *bound) evaluate(x *execution, t Type) (l *limit, none bool, err error) 
 	if isNaN(v) { // above every number, which Chai does not know
 		return &limit{"<=", math.Inf(1), true}, b.op[0] == '>', nil
 	}
+	if d, ok := v.(Decimal); ok {
+		l, none = d.limit(b.op)
+		return l, none, nil
+	}
 	v, clamped := searchValue(v, t)
 	if clamped {
 		return &limit{b.op[:1] + "=", v, true}, false, nil
 	}
 	return &limit{b.op, v, false}, false, nil
+}
+
+// limit is the bound that a number is to whole numbers of 64 bits; none says that no such number meets it.
+func (d Decimal) limit(op string) (l *limit, none bool) {
+	whole, exact := d.floor()
+	above := op[0] == '>'
+	switch {
+	case exact && whole.IsInt64():
+		return &limit{op, whole.Int64(), false}, false
+	case whole.IsInt64() && above && whole.Int64() < math.MaxInt64:
+		return &limit{">=", whole.Int64() + 1, false}, false
+	case whole.IsInt64() && !above:
+		return &limit{"<=", whole.Int64(), false}, false
+	case (whole.Sign() > 0) == above:
+		return nil, true
+	case above:
+		return &limit{">=", int64(math.MinInt64), false}, false
+	}
+	return &limit{"<=", int64(math.MaxInt64), false}, false
 }
 
 // limits evaluates both bounds.

@@ -120,6 +120,14 @@ func (d *database) record(sql string, args ...any) []string {
 	return sentences
 }
 
+func parsed(text string, t gate.Type) any {
+	v, err := gate.ParseText(text, t)
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 func TestSentences(t *testing.T) {
 	d := openMemory(t)
 	d.createSessions()
@@ -151,7 +159,14 @@ func TestSentences(t *testing.T) {
 		{`SELECT token FROM sessions WHERE expiry > '1990-01-01' ORDER BY expiry`, nil, `SELECT "token", "expiry" FROM "sessions" WHERE "expiry" >= $1 ORDER BY "expiry" ‹00:00:00›`},
 		{`SELECT k FROM n ORDER BY v`, nil, `SELECT "k", "v" FROM "n"`}, // NULLs come last: sorted here
 		{`SELECT k FROM n WHERE v > 1 ORDER BY v`, nil, `SELECT "k", "v" FROM "n" WHERE "v" > $1 ORDER BY "v" ‹1›`},
-		{`SELECT k FROM n WHERE v > 1.5`, nil, `SELECT "k", "v" FROM "n"`},
+		{`SELECT k FROM n WHERE v > 1.5`, nil, `SELECT "k", "v" FROM "n" WHERE "v" >= $1 ORDER BY "v" ‹2›`},
+		{`SELECT k FROM n WHERE v > -1.5 AND v <= 2.0`, nil, `SELECT "k", "v" FROM "n" WHERE "v" >= $1 ORDER BY "v" ‹-1›`},
+		{`SELECT k FROM n WHERE v < -1.5`, nil, `SELECT "k", "v" FROM "n" WHERE "v" <= $1 ORDER BY "v" ‹-2›`},
+		{`SELECT k FROM n WHERE v < $1::numeric`, []any{parsed("2.00", gate.Numeric)}, `SELECT "k", "v" FROM "n" WHERE "v" < $1 ORDER BY "v" ‹2›`},
+		{`SELECT k FROM n WHERE v > 1e30`, nil, ``},
+		{`SELECT k FROM n WHERE k < 1e30`, nil, `SELECT "k" FROM "n" WHERE "k" <= $1 ORDER BY "k" ‹9223372036854775807›`},
+		{`SELECT v FROM n WHERE k = $1::numeric`, []any{parsed("5.0", gate.Numeric)}, `get n ‹5›`},
+		{`SELECT v FROM n WHERE k = 1.5`, nil, ``},
 		{`SELECT k FROM n WHERE k > 1 OR v = 2`, nil, `SELECT "k", "v" FROM "n"`},
 		// the whole table
 		{`SELECT token FROM sessions WHERE data = $1`, []any{[]byte{1}}, `SELECT "token", "data" FROM "sessions"`},

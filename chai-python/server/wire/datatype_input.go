@@ -15,42 +15,6 @@ import (
 // Parameters as the gate takes them, from both of the protocol's formats, as
 // PostgreSQL's input functions read them.
 
-// numeric is a parameter that the client declares as one. It is understood as
-// far as it is a whole number, and taken for a bigint: clients send integers
-// as one, and keys should be found by them. What the server itself finds to be
-// numeric is gate.Numeric, of any value.
-var numeric = gate.Type{OID: 1700, Size: -1, Name: "numeric, declared"}
-
-// declaredTypes replaces numeric, which the gate does not know, by bigint.
-func declaredTypes(oids []uint32) (declared []uint32, wasNumeric []bool) {
-	for i, oid := range oids {
-		if oid != numeric.OID {
-			continue
-		}
-		if wasNumeric == nil {
-			declared, wasNumeric = append([]uint32(nil), oids...), make([]bool, len(oids))
-		}
-		declared[i], wasNumeric[i] = gate.Int8.OID, true
-	}
-	if wasNumeric == nil {
-		return oids, nil
-	}
-	return declared, wasNumeric
-}
-
-func paramTypes(plan *gate.Plan, wasNumeric []bool) []gate.Type {
-	if wasNumeric == nil {
-		return plan.Params
-	}
-	params := append([]gate.Type(nil), plan.Params...)
-	for i := range min(len(params), len(wasNumeric)) {
-		if wasNumeric[i] {
-			params[i] = numeric
-		}
-	}
-	return params
-}
-
 // decode reads a parameter. The value shares no memory with raw.
 func decode(t gate.Type, format int16, raw []byte) (any, error) {
 	if format == pgproto3.BinaryFormat {
@@ -60,9 +24,6 @@ func decode(t gate.Type, format int16, raw []byte) (any, error) {
 }
 
 func decodeText(t gate.Type, raw []byte) (any, error) {
-	if t == numeric {
-		return decodeNumericText(raw)
-	}
 	if _, known := gate.TypeByOID(t.OID); !known {
 		return nil, unsupportedType(t)
 	}
@@ -102,8 +63,6 @@ func decodeBinary(t gate.Type, raw []byte) (any, error) {
 		return gate.DecodeDecimal(raw)
 	case gate.Interval:
 		return gate.DecodeSpan(raw)
-	case numeric:
-		return decodeNumericBinary(raw)
 	}
 	return nil, unsupportedType(t)
 }

@@ -14,8 +14,7 @@ import (
 
 // statement is the result of Parse.
 type statement struct {
-	plan   *gate.Plan
-	params []gate.Type // as the client declared them, else as the plan has them
+	plan *gate.Plan
 }
 
 // portal is a statement with its parameters, and its rows once it ran.
@@ -102,12 +101,11 @@ func (c *conn) parse(m *pgproto3.Parse) error {
 		return pgerr.New(pgerr.ConfigurationLimitExceeded, "too many prepared statements: the limit is %d", c.server.options.MaxStatements).
 			WithHint("Close or DEALLOCATE those that are no longer used.")
 	}
-	declared, numeric := declaredTypes(m.ParameterOIDs)
-	plan, err := c.plan(m.Query, declared)
+	plan, err := c.plan(m.Query, m.ParameterOIDs)
 	if err != nil {
 		return err
 	}
-	s := &statement{plan: plan, params: paramTypes(plan, numeric)}
+	s := &statement{plan: plan}
 	if err := c.meter.Hold(s.weight()); err != nil {
 		return err
 	}
@@ -167,8 +165,8 @@ func checkFormats(m *pgproto3.Bind, s *statement) error {
 	if n := len(m.ParameterFormatCodes); n > 1 && n != len(m.Parameters) {
 		return violation("bind message has %d parameter formats but %d parameters", n, len(m.Parameters))
 	}
-	if len(m.Parameters) != len(s.params) {
-		return violation("bind message supplies %d parameters, but prepared statement %q requires %d", len(m.Parameters), m.PreparedStatement, len(s.params))
+	if len(m.Parameters) != len(s.plan.Params) {
+		return violation("bind message supplies %d parameters, but prepared statement %q requires %d", len(m.Parameters), m.PreparedStatement, len(s.plan.Params))
 	}
 	if n := len(m.ResultFormatCodes); n > 1 && n != len(s.plan.Columns) {
 		return violation("bind message has %d result formats but query has %d columns", n, len(s.plan.Columns))
@@ -196,7 +194,7 @@ func (p *portal) bindParameters(m *pgproto3.Bind, s *statement) error {
 		if raw == nil {
 			continue
 		}
-		value, err := decode(s.params[i], formatOf(m.ParameterFormatCodes, i), raw)
+		value, err := decode(s.plan.Params[i], formatOf(m.ParameterFormatCodes, i), raw)
 		if err != nil {
 			return asError(err).WithDetail("Parameter $" + strconv.Itoa(i+1) + ".")
 		}
@@ -217,7 +215,7 @@ func (c *conn) describe(m *pgproto3.Describe) error {
 		if s == nil {
 			return noSuchStatement(m.Name)
 		}
-		c.send(parameterDescription(s.params))
+		c.send(parameterDescription(s.plan.Params))
 		plan = s.plan
 	case 'P':
 		p := c.portals[m.Name]
