@@ -41,6 +41,7 @@ var settledFunctions = []string{
 	`SELECT sqrt(-1)`, `SELECT sqrt(-1.0)`, `SELECT sqrt('-0'::float8)`, `SELECT sqrt(true)`,
 	`SELECT concat('a', 1, true, NULL, 1.50, '\x61'::bytea, timestamp '2025-01-01', 1.5::float8), concat(NULL), concat(''), concat_ws(',', 1, NULL, 'x'), concat_ws(NULL, 1), concat_ws('', 'a', 'b'), concat_ws('é', NULL), concat_ws(','::varchar, true, false)`,
 	`SELECT concat()`, `SELECT concat_ws('x')`, `SELECT concat_ws(1, 'x')`, `SELECT concat(1 / 0)`, `SELECT concat_ws(NULL, 1 / 0)`, `SELECT concat(1 / (i - i)) FROM t`, `SELECT concat(k, s, i), concat_ws('-', k, y, o) FROM t ORDER BY k`,
+	`SELECT bytea('\x00ff'), bytea('a'::text), bytea('\x00'::bytea), date('2025-01-31')`, `SELECT date(1)`, `SELECT false AND o AND 'x' LIKE 'a\' FROM t`, `SELECT (false AND o) AND s LIKE 'a\', (true OR o) OR s LIKE 'a\' FROM t`, `SELECT k FROM t WHERE ts IN ('2025-01-01', date '294277-01-01')`, `SELECT k FROM t WHERE ts = date '294277-01-01'`,
 	// where a function stands, and what it is called
 	`SELECT substring('abc' from 2), trim('a'), position('a' in 'b'), left('a', 1), ceiling(1.5), overlay('a' placing 'b' from 1), pg_catalog.lower('A'), ltrim('a') AS x, (lower('a')), lower('a')::varchar, round(1.5)::int`,
 	`SELECT lower(NULL || 'a'), NULL || lower('A'), lower('A') || 1, round(7 / 2.0), abs(1 - 2) + abs(-3), length(md5('x')) = 32, - abs(-1), lower('A') = 'a' AND upper('a') LIKE 'A%'`, `SELECT CASE WHEN lower('A') = 'a' THEN repeat('x', 2) ELSE chr(0) END, COALESCE(lower(NULL), 'x')`, `SELECT CASE WHEN length(NULL) = 1 THEN chr(0) END`,

@@ -397,10 +397,10 @@ func listComparedAs(x, list Type) Type {
 	return comparedAs(list)
 }
 
-// toCommon gives an open expression the common type, and others its family.
+// toCommon gives an open expression the common type, and others its family; a date becomes a timestamp, which may not hold it.
 func (b *binder) toCommon(n node, common Type, from syntax.Expr) (node, error) {
 	n, err := b.coerceOpen(n, common, from)
-	if err != nil || n.typ().family() == common.family() {
+	if err != nil || n.typ().family() == common.family() && n.typ() != Date {
 		return n, err
 	}
 	return b.castNode(n, common, from)

@@ -63,15 +63,6 @@ func timestampOfDate(date time.Time) (any, error) {
 
 func dateOfTime(_ *scope, args []any) (any, error) { return midnight(args[0].(time.Time)), nil }
 
-// isDateCast tells date(x) that is a cast, as every name of a type can be one.
-func isDateCast(args []node) bool {
-	if len(args) != 1 {
-		return false
-	}
-	t := args[0].typ()
-	return t == Date || t.family() == openFamily || t.family() == textFamily
-}
-
 var dateOperators = []function{
 	{name: "+", params: []Type{Date, Int4}, of: Date, apply: laterDate(0, 1, 1)},
 	{name: "+", params: []Type{Int4, Date}, of: Date, apply: laterDate(1, 0, 1)},

@@ -183,7 +183,16 @@ type logical struct {
 	inOrder []node // the terms that are the same for all rows first: one that decides leaves the others uncomputed
 }
 
-func newLogical(or bool, terms ...node) *logical {
+// newLogical takes an AND of ANDs for one, as PostgreSQL does, and an OR of ORs.
+func newLogical(or bool, nested ...node) *logical {
+	var terms []node
+	for _, term := range nested {
+		if inner, ok := term.(*logical); ok && inner.or == or {
+			terms = append(terms, inner.terms...)
+		} else {
+			terms = append(terms, term)
+		}
+	}
 	fixed, varying := make([]node, 0, len(terms)), []node(nil)
 	for _, term := range terms {
 		if immutable(term) {

@@ -28,8 +28,8 @@ func (b *binder) rowFunction(x *syntax.Call) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.Name == "date" && isDateCast(args) {
-		return b.converted(args[0], Date, x.Args[0])
+	if to, is := castTo(x.Name, args); is {
+		return b.converted(args[0], to, x.Args[0])
 	}
 	if functions[x.Name] != nil {
 		return b.function(x, args)
@@ -48,6 +48,17 @@ func (b *binder) rowFunction(x *syntax.Call) (node, error) {
 		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "function %s is not supported", x.Name).WithHint(functionsHint)
 	}
 	return nil, b.noFunction(x, args)
+}
+
+// castTo tells date(x) and bytea(x) that are casts: of a constant without a type, a text, or what is of the type already.
+// A parameter without a type is no constant.
+func castTo(name string, args []node) (to Type, is bool) {
+	if to = typeNames[name]; len(args) != 1 || to != Date && to != Bytea {
+		return to, false
+	}
+	_, constant := args[0].(*constant)
+	t := args[0].typ()
+	return to, t == to || t.family() == textFamily || constant && t.family() == openFamily
 }
 
 // list binds expressions; open ones stay so.
