@@ -9,8 +9,9 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.adapt import PyFormat
 from psycopg.rows import dict_row
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Placeholder
 from psycopg.types.json import Json
 
 import chaisql
@@ -71,17 +72,22 @@ def test_dates(connection: "psycopg.Connection[Any]") -> None:
 
 
 def test_intervals(connection: "psycopg.Connection[Any]") -> None:
-    connection.execute("INSERT INTO items (id, name, at) VALUES (1, %s, now()::timestamp - %s::interval)", ("x", timedelta(days=2)))
+    connection.execute(
+        "INSERT INTO items (id, name, at) VALUES (1, %s, now()::timestamp - %s::interval)",
+        ("x", timedelta(days=2)),
+    )
     old = "SELECT id FROM items WHERE at < now() - %b"
     assert connection.execute(old, (timedelta(days=1),)).fetchone() == (1,)
     assert connection.execute(old, (timedelta(days=3),)).fetchone() is None
     span = timedelta(days=-1, seconds=3723, microseconds=5)
     for placeholder in ("%t", "%b"):
         for binary in (False, True):
-            row = connection.execute(f"SELECT {placeholder}, interval '1 day' * 2", (span,), binary=binary).fetchone()
+            row = connection.execute(
+                f"SELECT {placeholder}, interval '1 day' * 2", (span,), binary=binary
+            ).fetchone()
             assert row == (span, timedelta(days=2))
     connection.execute("UPDATE items SET name = %s WHERE id = 1", (timedelta(seconds=5),))
-    assert connection.execute("SELECT name FROM items").fetchone() == ("00:00:05",)  # as PostgreSQL converts it
+    assert connection.execute("SELECT name FROM items").fetchone() == ("00:00:05",)
 
 
 @pytest.mark.parametrize(
@@ -107,15 +113,41 @@ def test_values_of_other_types_are_refused_as_documented(
 def test_decimals_are_taken_for_numbers(connection: "psycopg.Connection[Any]") -> None:
     connection.execute(INSERT, (Decimal(5), Decimal("1.50")))
     update = "UPDATE items SET price = %s WHERE id = %s AND id < %s RETURNING price, name"
-    assert connection.execute(update, (Decimal("2.25"), Decimal("5.0"), Decimal("5.5"))).fetchall() == [(2.25, "1.50")]
+    assert connection.execute(update, (Decimal("2.25"), Decimal("5.0"), Decimal("5.5"))).fetchall() == [
+        (2.25, "1.50")
+    ]
     assert connection.execute("SELECT id FROM items WHERE id = %s", (Decimal("4.9"),)).fetchall() == []
 
 
 def test_lists_of_values_are_taken(connection: "psycopg.Connection[Any]") -> None:
     connection.execute(INSERT, (5, "x"))
-    with pytest.raises(psycopg.NotSupportedError, match="ANY"):
-        connection.execute("SELECT id FROM items WHERE id = ANY(%s)", ([5, 6],))
     assert connection.execute("SELECT id FROM items WHERE id IN (%s, %s)", (5, 6)).fetchall() == [(5,)]
+    update = SQL("UPDATE items SET price = 2.5, data = 'y', at = '2030-01-02' WHERE id = ANY({})")
+    assert connection.execute(update.format(Placeholder()), ([5, 6],)).rowcount == 1
+    lists: list[tuple[str, list[Any]]] = [
+        ("id", [5, 2**40]),
+        ("id", [5.0, 7.5]),
+        ("id", [Decimal(5), None]),
+        ("name", ["x", 'a"b\\c, ', "NULL", ""]),
+        ("data", [b"y", b"\0"]),
+        ("price", [2.5, 1e300]),
+        ("price", [Decimal("2.5")]),
+        ("at", [datetime(2030, 1, 2), datetime(2031, 1, 2)]),  # noqa: DTZ001
+    ]
+    for column, values in lists:
+        for placeholder in (Placeholder(), Placeholder(format=PyFormat.BINARY)):
+            found = SQL("SELECT id FROM items WHERE {0} = ANY({1})").format(Identifier(column), placeholder)
+            others = SQL("SELECT id FROM items WHERE {0} <> ALL({1})").format(Identifier(column), placeholder)
+            assert connection.execute(found, (values,)).fetchall() == [(5,)], (column, values)
+            assert connection.execute(others, (values,)).fetchall() == [], (column, values)
+    assert connection.execute("SELECT id FROM items WHERE id <> ALL(%s)", ([],)).fetchall() == [(5,)]
+
+
+def test_lists_elsewhere_and_long_ones_are_refused(connection: "psycopg.Connection[Any]") -> None:
+    with pytest.raises(psycopg.NotSupportedError, match="array"):
+        connection.execute("UPDATE items SET name = %s", ([1, 2],))
+    with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="1000"):
+        connection.execute("SELECT id FROM items WHERE id = ANY(%s)", (list(range(1001)),))
 
 
 def test_an_aware_time_is_stored_as_utc(connection: "psycopg.Connection[Any]") -> None:

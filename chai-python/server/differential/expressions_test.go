@@ -206,7 +206,7 @@ func (g *generator) kindOfColumn() kind {
 }
 
 func (g *generator) condition(depth int) string {
-	switch g.r.IntN(20) {
+	switch g.r.IntN(21) {
 	case 0, 1, 2:
 		word := pick(g.r, []string{" AND ", " OR ", " AND "})
 		return "(" + g.expression(boolean, depth-1) + word + g.expression(boolean, depth-1) + ")"
@@ -226,6 +226,8 @@ func (g *generator) condition(depth int) string {
 		return g.expression(k, depth-1) + g.not() + " IN (" + g.list(1+g.r.IntN(4), func() string { return g.operand(k, depth-1) }) + ")"
 	case 12:
 		return g.operand(text, depth-1) + g.not() + pick(g.r, []string{" LIKE ", " LIKE ", " LIKE ", " ILIKE "}) + g.pattern()
+	case 20:
+		return g.quantified(depth - 1)
 	case 14, 15:
 		return g.call(boolean, depth-1)
 	case 13:

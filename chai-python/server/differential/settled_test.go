@@ -11,7 +11,7 @@ func TestSettledStatements(t *testing.T) {
 	c := &comparison{T: t, theirs: connect(t, startPostgres(t)), ours: connect(t, startChaisqld(t)), counts: map[string]int{}}
 	c.table = &table{columns: []tableColumn{{name: "k"}}}
 	for _, mode := range []mode{simple, prepared} {
-		for _, list := range [][]string{slices.Concat(settledStatements, settledFunctions, settledTimes), settledGroups, settledQueries, settledSubqueries} {
+		for _, list := range [][]string{slices.Concat(settledStatements, settledFunctions, settledTimes, settledArrays), settledGroups, settledQueries, settledSubqueries} {
 			c.settle(mode, list)
 		}
 	}

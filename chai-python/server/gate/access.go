@@ -9,6 +9,7 @@ type path struct {
 	column     int // place of the column that is read in order; -1: the whole table in the key's order
 	equal      []node
 	keys       *selection // key IN (SELECT …)
+	array      *inArray   // key = ANY (array)
 	low, high  *bound
 	descending bool
 	exact      bool // the path gives just the rows that the conditions want
@@ -20,7 +21,7 @@ type bound struct {
 	value node   // has one value for the whole statement
 }
 
-func (p *path) byKey() bool   { return p.equal != nil || p.keys != nil }
+func (p *path) byKey() bool   { return p.equal != nil || p.keys != nil || p.array != nil }
 func (p *path) bounded() bool { return p.low != nil || p.high != nil }
 
 // conjuncts are the conditions that must all hold.
@@ -122,6 +123,11 @@ func (p *path) take(t *table, condition node) bool {
 			p.equal = c.list
 			return true
 		}
+	case *inArray:
+		if x, ok := c.x.(*column); ok && x.place == p.column && !p.byKey() && rowless(c.array) && p.finds(t, c.as) {
+			p.array = c
+			return true
+		}
 	case *inSelect:
 		if x, ok := c.x.(*column); ok && x.place == p.column && !p.byKey() {
 			p.keys = c.from
@@ -147,15 +153,18 @@ var flipped = map[string]string{"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">":
 // suitable says whether values can be looked up in the path's column: they are known before the first row is, and are of
 // its family. An integer column is not searched for floats, which compare otherwise.
 func (p *path) suitable(t *table, values ...node) bool {
-	column := t.types[p.column].family()
 	for _, v := range values {
-		f := v.typ().family()
-		fits := f == column || column == floatFamily && f == intFamily || column == intFamily && f == decimalFamily
-		if !fits || !rowless(v) {
+		if !p.finds(t, v.typ()) || !rowless(v) {
 			return false
 		}
 	}
 	return true
+}
+
+// finds says whether values of a type are found in the path's column.
+func (p *path) finds(t *table, of Type) bool {
+	c, f := t.types[p.column].family(), of.family()
+	return f == c || c == floatFamily && f == intFamily || c == intFamily && f == decimalFamily
 }
 
 // searchValue converts a value to what Chai finds in a column of type t, nil for what no column holds. clamped: the value

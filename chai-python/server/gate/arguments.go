@@ -50,6 +50,8 @@ func valueFamily(v any) family {
 		return timeFamily
 	case Span:
 		return intervalFamily
+	case Array:
+		return arrayFamily
 	}
 	return openFamily
 }
@@ -64,7 +66,7 @@ func declaredTypes(oids []uint32, limits Limits) (*paramTypes, error) {
 		t, known := TypeByOID(oid)
 		if oid != 0 && !known {
 			return nil, pgerr.New(pgerr.FeatureNotSupported, "parameter $%d has a type that is not supported (OID %d)", i+1, oid).
-				WithHint("Supported are boolean, smallint, integer, bigint, numeric, real, double precision, text, bytea, timestamp, date and interval.")
+				WithHint("Supported are boolean, smallint, integer, bigint, numeric, real, double precision, text, bytea, timestamp, date, interval and arrays of them.")
 		}
 		if t == Unknown {
 			t = Type{}

@@ -76,6 +76,10 @@ func (b *binder) expr(x syntax.Expr) (node, error) {
 		return &isTruth{inner, x.Value, x.Otherwise}, err
 	case *syntax.In:
 		return b.in(x)
+	case *syntax.Quantified:
+		return b.quantified(x)
+	case *syntax.Array:
+		return nil, b.arrayElsewhere(x)
 	case *syntax.Like:
 		return b.like(x)
 	case *syntax.Distinct:

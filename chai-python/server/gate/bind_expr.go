@@ -40,6 +40,20 @@ func (b *binder) integer(x *syntax.Literal) (node, error) {
 }
 
 func (b *binder) parameter(x *syntax.Param) (node, error) {
+	n, err := b.anyParameter(x)
+	if err == nil && n.of.family() == arrayFamily {
+		return nil, b.arrayElsewhere(x)
+	}
+	return n, err
+}
+
+func (b *binder) arrayElsewhere(x syntax.Expr) error {
+	return b.fail(x.At(), pgerr.FeatureNotSupported, "an array here is not supported").
+		WithHint("Supported are column = ANY (array) and column <> ALL (array).")
+}
+
+// anyParameter takes arrays as well.
+func (b *binder) anyParameter(x *syntax.Param) (*parameter, error) {
 	if x.Number > b.limits.Parameters {
 		return nil, b.fail(x.At(), pgerr.ProgramLimitExceeded, "parameter $%d is beyond the limit of %d", x.Number, b.limits.Parameters)
 	}

@@ -288,8 +288,13 @@ type membership struct {
 func (n *membership) typ() Type { return Bool }
 func (n *membership) eval(s *scope) (any, error) {
 	x, err := n.x.eval(s)
-	if err != nil || x == nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case len(n.list) == 0:
+		return false, nil
+	case x == nil:
+		return nil, nil
 	}
 	if err := s.spend(nodeUnits * len(n.list)); err != nil {
 		return nil, err
@@ -367,6 +372,10 @@ func children(n node) []node {
 		return []node{n.x}
 	case *membership:
 		return append([]node{n.x}, n.list...)
+	case *inArray:
+		return []node{n.x, n.array}
+	case *arrayCast:
+		return []node{n.x}
 	case *inSelect:
 		return []node{n.x}
 	case *concat:

@@ -77,6 +77,10 @@ func varies(n node) bool {
 		return ofTwoTimes(n.x, n.y)
 	case *membership:
 		return slices.ContainsFunc(n.list, func(item node) bool { return ofTwoTimes(n.x, item) })
+	case *inArray:
+		return ofTwoTimes(n.x, n.element)
+	case *arrayCast:
+		return true
 	}
 	return false
 }

@@ -30,6 +30,8 @@ func ParseText(s string, t Type) (any, error) {
 		return parseFloat(s, t)
 	case decimalFamily:
 		return parseDecimal(s)
+	case arrayFamily:
+		return parseArray(s, elements[t])
 	}
 	return s, nil
 }

@@ -94,6 +94,8 @@ func TestWorkIsStoppedWhereverItIs(t *testing.T) {
 		"comparison":         `SELECT ` + many(`s = s`, ", ") + ` FROM t WHERE id = 0`,
 		"IS DISTINCT":        `SELECT ` + many(`s IS DISTINCT FROM s`, ", ") + ` FROM t WHERE id = 0`,
 		"long IN":            `SELECT id FROM t WHERE id + 1 IN (` + many("-7", ", ") + `)`,
+		"array":              `SELECT id FROM t WHERE id + 1 = ANY ('{` + many("-7", ",") + `}')`,
+		"array's cast":       `SELECT id FROM t WHERE id + 1 <> ALL (('{` + many("-7", ",") + `}'::text[])::int[])`,
 		"replace":            `SELECT ` + many(`length(replace(s, 'b', 'x'))`, ", ") + ` FROM t WHERE id = 0`,
 		"position":           `SELECT ` + many(`position('b' IN s)`, ", ") + ` FROM t WHERE id = 0`,
 		"digest":             `SELECT ` + many(`md5(y)`, ", ") + ` FROM t WHERE id = 0`,

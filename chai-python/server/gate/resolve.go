@@ -27,7 +27,7 @@ const (
 )
 
 var categories = [...]category{openFamily: openCategory, boolFamily: 'B', intFamily: 'N', floatFamily: 'N', decimalFamily: 'N', textFamily: stringCategory,
-	byteaFamily: 'U', timeFamily: 'D', intervalFamily: 'T', foreignFamily: 'F'}
+	byteaFamily: 'U', timeFamily: 'D', intervalFamily: 'T', arrayFamily: 'A', foreignFamily: 'F'}
 
 func (t Type) category() category { return categories[t.family()] }
 

@@ -52,7 +52,7 @@ func (s *scan) needs(expressions ...node) {
 	if s.path.column >= 0 {
 		used[s.path.column] = true
 	}
-	if s.path.column < 0 || s.path.keys != nil || len(s.path.equal) > 1 {
+	if s.path.column < 0 || s.path.keys != nil || s.path.array != nil || len(s.path.equal) > 1 {
 		used[s.table.key] = true
 	}
 	var names []string
@@ -109,7 +109,7 @@ func (s *scan) byOneKey() bool {
 
 // byPrimaryKey says that the path is some values of the primary key.
 func (s *scan) byPrimaryKey() bool {
-	return s.path.column >= 0 && s.path.column == s.table.key && s.path.equal != nil
+	return s.path.column >= 0 && s.path.column == s.table.key && (s.path.equal != nil || s.path.array != nil)
 }
 
 // one is what run would hand on where byOneKey, nil for none.
@@ -216,12 +216,35 @@ func (s *scan) keyValues(x *execution) ([]any, error) {
 		}
 		return in.set.list, nil
 	}
+	if s.path.array != nil {
+		return s.arrayValues(x)
+	}
 	values := newValueSet(len(s.path.equal))
 	for _, n := range s.path.equal {
 		v, err := s.keyValue(x, n)
 		if err != nil {
 			return nil, err
 		}
+		values.add(v)
+	}
+	return values.list, nil
+}
+
+// arrayValues are the elements of an array to look up, each once.
+func (s *scan) arrayValues(x *execution) ([]any, error) {
+	list, err := s.path.array.list(&x.scope)
+	if err != nil {
+		return nil, err
+	}
+	values := newValueSet(len(list))
+	for _, v := range list {
+		if v == nil {
+			continue
+		}
+		if v, err = s.path.array.compared(v, &x.scope); err != nil {
+			return nil, err
+		}
+		v, _ = searchValue(v, s.table.types[s.path.column])
 		values.add(v)
 	}
 	return values.list, nil

@@ -145,6 +145,17 @@ func TestSentences(t *testing.T) {
 		{`SELECT * FROM sessions WHERE token = 'x' AND token = 'y'`, nil, `get sessions ‹x›`},
 		{`SELECT * FROM sessions WHERE token IN ('x', $1, 'x')`, []any{"y"}, `get sessions ‹x›` + "\n" + `get sessions ‹y›`},
 		{`SELECT * FROM sessions WHERE token = NULL`, nil, ``},
+		// arrays
+		{`SELECT data FROM sessions WHERE token = ANY ($1)`, []any{gate.Array{"y", nil, "x", "y"}}, `get sessions ‹y›` + "\n" + `get sessions ‹x›`},
+		{`SELECT data FROM sessions WHERE token = ANY ('{x,y}')`, nil, `get sessions ‹x›` + "\n" + `get sessions ‹y›`},
+		{`SELECT data FROM sessions WHERE token = ANY (ARRAY['x', $1])`, []any{"y"}, `get sessions ‹x›` + "\n" + `get sessions ‹y›`},
+		{`SELECT data FROM sessions WHERE token = ANY ($1)`, []any{gate.Array{}}, ``},
+		{`SELECT data FROM sessions WHERE token = ANY ($1)`, []any{nil}, ``},
+		{`SELECT v FROM n WHERE k = ANY ($1::int[]::bigint[])`, []any{gate.Array{int64(2), int64(1)}}, `get n ‹2›` + "\n" + `get n ‹1›`},
+		{`SELECT v FROM n WHERE k = ANY ($1::numeric[])`, []any{gate.Array{parsed("2.0", gate.Numeric), parsed("2.5", gate.Numeric)}}, `get n ‹2›`},
+		{`SELECT v FROM n WHERE v = ANY ($1)`, []any{gate.Array{int64(2), nil}}, `SELECT "k", "v" FROM "n" WHERE "v" = $1 ‹2›`},
+		{`SELECT data FROM sessions WHERE token <> ALL ($1)`, []any{gate.Array{"x"}}, `SELECT "token", "data" FROM "sessions"`},
+		{`DELETE FROM sessions WHERE token = ANY ($1)`, []any{gate.Array{"nosuch"}}, `get sessions ‹nosuch›`},
 		// ranges
 		{`SELECT token FROM sessions WHERE $1 < token ORDER BY token LIMIT 5`, []any{"x"}, `SELECT "token" FROM "sessions" WHERE "token" > $1 ORDER BY "token" ‹x›`},
 		{`SELECT token FROM sessions WHERE token BETWEEN 'a' AND 'b' ORDER BY token DESC`, nil, `SELECT "token" FROM "sessions" WHERE "token" <= $1 ORDER BY "token" DESC ‹b›`},

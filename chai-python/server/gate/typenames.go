@@ -42,7 +42,8 @@ func (b *binder) castType(n syntax.TypeName) (Type, error) {
 	t, known := typeNames[n.Name]
 	switch {
 	case n.Array:
-		return t, b.fail(n.At, pgerr.FeatureNotSupported, "arrays are not supported").WithHint("Pass the values one by one.")
+		return t, b.fail(n.At, pgerr.FeatureNotSupported, "an array here is not supported").
+			WithHint("Supported are column = ANY (array) and column <> ALL (array).")
 	case !known && refusedTypes[n.Name] != "":
 		return t, b.fail(n.At, pgerr.FeatureNotSupported, "type %s is not supported", n.Name).WithHint(refusedTypes[n.Name])
 	case !known:

@@ -11,7 +11,7 @@ type Type struct {
 
 // The types that the gate knows. Values are bool (Bool), int64 (Int2, Int4, Int8), float64 (Float4, Float8), string (Text,
 // Varchar, Bpchar, Name, Unknown), Decimal (Numeric), []byte (Bytea), time.Time (Timestamp in UTC, Timestamptz in any zone,
-// Date at midnight in UTC) and Span (Interval), or nil.
+// Date at midnight in UTC), Span (Interval) and Array, or nil.
 var (
 	Bool        = Type{16, 1, "boolean"}
 	Bytea       = Type{17, -1, "bytea"}
@@ -85,6 +85,7 @@ const (
 	byteaFamily
 	timeFamily
 	intervalFamily
+	arrayFamily
 	foreignFamily
 )
 
@@ -108,6 +109,9 @@ func (t Type) family() family {
 		return intervalFamily
 	case Unknown, Type{}:
 		return openFamily
+	}
+	if _, is := elements[t]; is {
+		return arrayFamily
 	}
 	return foreignFamily
 }

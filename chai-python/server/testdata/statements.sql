@@ -61,3 +61,4 @@ DELETE FROM sessions WHERE expiry < now() - interval '30 days' AND token IN (SEL
 SELECT interval '1 year 2 mons -3 days 04:05:06.7 ago', INTERVAL '5' MINUTE, interval(2) '1.239 s', 'P1Y2M3DT4H5M6.5S'::interval, interval '1-2 3 4:05', $1 * interval '1 day', ts - $2, ts + (i * interval '1 hour') FROM t
 SELECT date_trunc('week', ts), extract(epoch FROM ts), EXTRACT("dow" FROM now()), date_part('julian', ts), to_timestamp(d), timestamp '0044-03-15 BC' FROM t WHERE ts - timestamp '2020-01-01' > interval '1' day
 SELECT date '2025-01-31' + 1, ts::date, date(ts), CURRENT_DATE - $1, ts - date '2020-01-01', date_part('dow', CURRENT_DATE) FROM t WHERE ts >= date '2025-01-01' AND ts < $2::date + interval '1 day'
+SELECT k FROM t WHERE k = ANY ($1) AND i <> ALL ('{1, "2" ,NULL}') AND d = SOME (ARRAY[1.5, i]::float8[]) AND ts = ANY (CAST($2 AS timestamp[]))

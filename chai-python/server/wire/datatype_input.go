@@ -38,6 +38,9 @@ func decodeBinary(t gate.Type, raw []byte) (any, error) {
 	if t.Size > 0 && t != gate.Name && len(raw) != int(t.Size) {
 		return nil, pgerr.New(pgerr.InvalidBinaryRepresentation, "incorrect binary data format: %s has %d bytes, got %d", t.Name, t.Size, len(raw))
 	}
+	if of, ok := t.Element(); ok {
+		return gate.DecodeArray(raw, of, decodeBinary)
+	}
 	switch t {
 	case gate.Text, gate.Varchar, gate.Bpchar, gate.Name, gate.Unknown:
 		return decodeString(raw)

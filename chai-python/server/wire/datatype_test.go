@@ -2,6 +2,8 @@ package wire
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,11 +112,21 @@ func same(a, b any) bool {
 		a, ok := a.(time.Time)
 		return ok && a.Equal(b) && a.Location() == time.UTC
 	}
+	if b, ok := b.(gate.Array); ok {
+		a, ok := a.(gate.Array)
+		return ok && slices.EqualFunc(a, b, same)
+	}
 	if b, ok := b.(gate.Decimal); ok {
 		a, ok := a.(gate.Decimal)
 		return ok && a.String() == b.String()
 	}
 	return a == b
+}
+
+// array is an array type, which has no name in the gate.
+func array(oid uint32) gate.Type {
+	t, _ := gate.TypeByOID(oid)
+	return t
 }
 
 func number(s string) any {
@@ -234,8 +246,47 @@ func TestNumericBinary(t *testing.T) {
 	}
 }
 
+func TestArrays(t *testing.T) {
+	const text, binary = pgproto3.TextFormat, pgproto3.BinaryFormat
+	many := strings.Repeat("1,", gate.ArrayElements)
+	for _, test := range []struct {
+		oid    uint32
+		format int16
+		raw    string
+		want   any
+		code   string
+	}{
+		{1009, text, `{a,"b c", d e ,NULL,"NULL","\\\""}`, gate.Array{"a", "b c", "d e", nil, "NULL", `\"`}, ""},
+		{1007, text, ` { 1 ,-2} `, gate.Array{int64(1), int64(-2)}, ""},
+		{1001, text, `{"\\x01","a"}`, gate.Array{[]byte{1}, []byte("a")}, ""},
+		{1115, text, `{"2026-01-02 03:04:05"}`, gate.Array{at("2026-01-02T03:04:05Z")}, ""},
+		{1022, text, `{}`, gate.Array{}, ""},
+		{1007, text, `{1,2`, nil, "22P02"}, {1007, text, `{x}`, nil, "22P02"}, {1007, text, `{{1}}`, nil, "0A000"}, {1007, text, `[0:0]={1}`, nil, "0A000"},
+		{1007, text, "{" + many + "1}", nil, "54000"}, {1009, text, "{\xff}", nil, "22021"},
+		{1016, binary, "\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x14\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\x05\xff\xff\xff\xff", gate.Array{int64(5), nil}, ""},
+		{1009, binary, "\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x02ab", gate.Array{"ab"}, ""},
+		{1009, binary, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x19", gate.Array{}, ""},
+		{1009, binary, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x17", nil, "42804"},
+		{1009, binary, "\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x19", nil, "0A000"},
+		{1009, binary, "\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x19", nil, "22P03"},
+		{1009, binary, "\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x19\x7f\xff\xff\xff\x00\x00\x00\x01", nil, "54000"},
+		{1009, binary, "\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x02ab", nil, "22P03"},
+		{1009, binary, "\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x03ab", nil, "22P03"},
+		{1007, binary, "\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x17\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01a", nil, "22P03"},
+		{1007, binary, "\x00", nil, "22P03"},
+	} {
+		got, err := decode(array(test.oid), test.format, []byte(test.raw))
+		switch {
+		case test.code != "" && (err == nil || sqlstate(err) != test.code):
+			t.Errorf("%d %.40q: got %v, %v; want SQLSTATE %s", test.oid, test.raw, got, err, test.code)
+		case test.code == "" && (err != nil || !same(got, test.want)):
+			t.Errorf("%d %.40q: got %v, %v; want %v", test.oid, test.raw, got, err, test.want)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
-	types := []gate.Type{gate.Bool, gate.Bytea, gate.Int2, gate.Int4, gate.Int8, gate.Text, gate.Float4, gate.Float8, gate.Timestamp, gate.Timestamptz, gate.Interval, gate.Date, gate.Numeric}
+	types := []gate.Type{gate.Bool, gate.Bytea, gate.Int2, gate.Int4, gate.Int8, gate.Text, gate.Float4, gate.Float8, gate.Timestamp, gate.Timestamptz, gate.Interval, gate.Date, gate.Numeric, array(1009), array(1007), array(1001)}
 	f.Add(uint8(8), []byte("2026-01-02 03:04:05.000006+00"), false)
 	f.Add(uint8(1), []byte(`\x00`), false)
 	f.Add(uint8(10), []byte("1 year 2 mons -3 days 04:05:06.7 ago"), false)
@@ -247,7 +298,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		typ := types[int(which)%len(types)]
 		value, err := decode(typ, format, raw)
-		if err != nil {
+		if _, is := typ.Element(); err != nil || is {
 			return
 		}
 		text, err := gate.AppendText(nil, typ, value)

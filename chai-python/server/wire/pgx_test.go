@@ -238,3 +238,22 @@ func increment(ctx context.Context, c *pgx.Conn, inTransaction bool) error {
 		return err
 	})
 }
+
+func TestPgxArrays(t *testing.T) {
+	s := startServer(t, Options{})
+	s.connect(t).run(everyType)
+	s.connect(t).run("INSERT INTO e (id, b, ts, i, l, f, o) VALUES ('a', 'x', '2030-01-02', 1, 2, 3.5, true)")
+	for name, mode := range execModes {
+		ctx, c := connectPgx(t, s, mode)
+		for sql, list := range map[string]any{
+			"id = ANY ($1)": []string{"a", `b"\,`}, "b = ANY ($1)": [][]byte{[]byte("x"), {0}}, "i = ANY ($1)": []int32{1, 2}, "l = ANY ($1)": []int64{2},
+			"f = ANY ($1)": []float64{3.5, 0.1}, "ts = ANY ($1::timestamp[])": []time.Time{time.Date(2030, 1, 2, 0, 0, 0, 0, time.UTC)},
+			"o = ANY ($1)": []bool{true}, "id <> ALL ($1)": []string{"b"}, "i <> ALL ($1)": []int32{},
+		} {
+			var count int
+			if err := c.QueryRow(ctx, "SELECT count(*) FROM e WHERE "+sql, list).Scan(&count); err != nil || count != 1 {
+				t.Errorf("%s, %s: %d rows, %v", name, sql, count, err)
+			}
+		}
+	}
+}

@@ -115,3 +115,21 @@ func TestPqCancelsByContext(t *testing.T) {
 		t.Errorf("%d rows, %v", n, err)
 	}
 }
+
+func TestPqArrays(t *testing.T) {
+	s := startServer(t, Options{})
+	s.connect(t).run(everyType)
+	s.connect(t).run("INSERT INTO e (id, b, l, f) VALUES ('a', 'x', 2, 3.5)")
+	for _, settings := range []string{"", "binary_parameters=yes"} {
+		ctx, db := openPq(t, s, settings)
+		for sql, list := range map[string]any{
+			"id = ANY ($1)": []string{"a", `b"\,`}, "b = ANY ($1)": [][]byte{[]byte("x"), {0}}, "l = ANY ($1)": []int64{2, 3},
+			"f = ANY ($1)": []float64{3.5, 0.1}, "id <> ALL ($1)": []string{"b"},
+		} {
+			var count int
+			if err := db.QueryRowContext(ctx, "SELECT count(*) FROM e WHERE "+sql, pq.Array(list)).Scan(&count); err != nil || count != 1 {
+				t.Errorf("%q, %s: %d rows, %v", settings, sql, count, err)
+			}
+		}
+	}
+}

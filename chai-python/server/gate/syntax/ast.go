@@ -258,6 +258,17 @@ type (
 		Select *Select
 		Not    bool
 	}
+	// Quantified is x = ANY (array) or, with Not, x <> ALL (array).
+	Quantified struct {
+		at
+		X, Array Expr
+		Not      bool
+	}
+	// Array is ARRAY[…].
+	Array struct {
+		at
+		Items []Expr
+	}
 	// Between is x [NOT] BETWEEN low AND high.
 	Between struct {
 		at

@@ -88,7 +88,7 @@ func (p *parser) operation(x Expr, level int) (result Expr, taken int) {
 	}
 	op := p.take()
 	if t := p.peek(); level == bindComparison && (t.is("any") || t.is("all") || t.is("some")) && p.peekAt(1).is("(") {
-		p.unsupported(t.at, upper(t.value)+" (…)", "Write IN with a list of values.")
+		return p.quantified(x, op), level
 	}
 	return &Binary{at(x.At()), op.value, x, p.exprAbove(level + 1)}, level
 }
@@ -142,6 +142,36 @@ func (p *parser) membership(x Expr) (result Expr, taken int) {
 		p.unsupported(t.at, upper(t.value), "Write LIKE.")
 		return nil, 0
 	}
+}
+
+// quantified takes ANY (array) or ALL (array) after an operator.
+func (p *parser) quantified(x Expr, op token) Expr {
+	t := p.take()
+	negated := op.value == "<>"
+	if t.is("all") != negated || op.value != "=" && !negated {
+		p.unsupported(t.at, op.value+" "+upper(t.value)+" (…)", "Supported are = ANY (array) and <> ALL (array).")
+	}
+	p.expect("(")
+	if next := p.peek(); next.is("select") || next.is("values") || next.is("with") {
+		p.unsupported(t.at, upper(t.value)+" (SELECT …)", "Write IN (SELECT …).")
+	}
+	node := &Quantified{at: at(x.At()), X: x, Array: p.expr(), Not: negated}
+	p.expect(")")
+	return node
+}
+
+// array takes ARRAY[…], which may be empty.
+func (p *parser) array() Expr {
+	node := &Array{at: at(p.take().at)}
+	p.expect("[")
+	if !p.accept("]") {
+		node.Items = []Expr{p.expr()}
+		for p.accept(",") {
+			node.Items = append(node.Items, p.expr())
+		}
+		p.expect("]")
+	}
+	return node
 }
 
 func (p *parser) in(x Expr, negated bool) Expr {

@@ -24,12 +24,17 @@ func (p *parser) wordExpr(t token) Expr {
 		return &Literal{at(t.at), kind, t.value}
 	case "cast":
 		return p.cast()
+	case "array":
+		if p.peekAt(1).is("[") {
+			return p.array()
+		}
+		p.unsupported(t.at, "ARRAY", "Compute it in the client and pass it as a parameter.")
 	case "exists":
 		if p.peekAt(1).is("(") {
 			return p.exists()
 		}
-	case "array", "row":
-		if p.peekAt(1).is("(") || p.peekAt(1).kind == text || t.value == "array" {
+	case "row":
+		if p.peekAt(1).is("(") || p.peekAt(1).kind == text {
 			p.unsupported(t.at, upper(t.value), "Compute it in the client and pass it as a parameter.")
 		}
 	}
