@@ -167,6 +167,8 @@ func (b *binder) findAggregate(a *aggregate, x *syntax.Call) error {
 			a.of = Text
 		}
 		return nil
+	case family == intervalFamily && (x.Name == "sum" || x.Name == "avg"):
+		return b.fail(x.At(), pgerr.FeatureNotSupported, "function %s(interval) is not supported", x.Name).WithHint(functionsHint)
 	case family == textFamily:
 		of = Text
 	}

@@ -123,6 +123,7 @@ func TestPrepareFailures(t *testing.T) {
 		{`SELECT k, count(*) FROM t`, "42803", `column "t.k" must appear in the GROUP BY clause or be used in an aggregate function`, 8},
 		{`SELECT k FROM t WHERE count(*) > 1`, "42803", `aggregate functions are not allowed in WHERE`, 23},
 		{`SELECT array_agg(i) FROM t`, pgerr.FeatureNotSupported, `function array_agg is not supported`, 8},
+		{`SELECT sum(interval '1 day') FROM t`, pgerr.FeatureNotSupported, `function sum(interval) is not supported`, 8},
 		{`SELECT sum(k) FROM t`, pgerr.UndefinedFunction, `function sum(text) does not exist`, 8},
 		{`SELECT sum(max(i)) FROM t`, "42803", `aggregate function calls cannot be nested`, 8},
 		{`SELECT lower(DISTINCT k) FROM t`, "42809", `DISTINCT specified, but lower is not an aggregate function`, 8},

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -119,6 +120,8 @@ func appendKey(dst []byte, v any) []byte {
 		return binary.BigEndian.AppendUint64(append(dst, 1), math.Float64bits(storedFloat(v)))
 	case time.Time:
 		return binary.BigEndian.AppendUint64(append(dst, 1), uint64(v.UnixMicro()))
+	case Span:
+		return appendKeyText(dst, fmt.Sprint(v.length()))
 	case Decimal:
 		return appendKeyText(dst, strings.TrimRight(v.rescaled(decimalDigits).String(), "0"))
 	case []byte:
