@@ -305,13 +305,16 @@ func (n *membership) eval(s *scope) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if result == true { // as in PostgreSQL, all of the list is computed
+			continue
+		}
 		if err := s.spendComparing(x, v); err != nil {
 			return nil, err
 		}
 		if v == nil {
 			result = nil
 		} else if compare(x, v) == 0 {
-			return true, nil
+			result = true
 		}
 	}
 	return result, nil
