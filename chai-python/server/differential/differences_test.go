@@ -3,6 +3,7 @@ package differential
 import (
 	"encoding/binary"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -86,7 +87,7 @@ var differences = []difference{
 		return (texts || sums && s.floats) && (ours.code == "" || class(ours, "22")) && (theirs.code == "" || class(theirs, "22"))
 	}},
 	{"negative zero", func(s *statement, ours, theirs outcome) bool {
-		return s.floats && slices.ContainsFunc(theirs.rows, hasNegativeZero)
+		return slices.ContainsFunc(theirs.rows, hasNegativeZero)
 	}},
 	{"order of changed keys", func(s *statement, ours, theirs outcome) bool {
 		return s.setsKey && (ours.code == "23505" || theirs.code == "23505")
@@ -98,8 +99,13 @@ func (s *statement) lost(aggregate string) bool {
 	return s.mutated && strings.Contains(strings.ToLower(s.sql), aggregate)
 }
 
+// negativeZero finds one by itself or in a text that was made of it.
+var negativeZero = regexp.MustCompile(`(^|[^0-9.e])-0($|[^0-9.])`)
+
 func hasNegativeZero(row [][]byte) bool {
-	return slices.ContainsFunc(row, func(v []byte) bool { return string(v) == "-0" || string(v) == "\x80\x00\x00\x00\x00\x00\x00\x00" })
+	return slices.ContainsFunc(row, func(v []byte) bool {
+		return negativeZero.Match(v) || string(v) == "\x80\x00\x00\x00\x00\x00\x00\x00"
+	})
 }
 
 // later says whether an error comes from a row, not from the statement.
