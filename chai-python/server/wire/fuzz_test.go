@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"chaisqld/engine"
 )
 
 // What the fuzz targets of this package share: a server that keeps its tables, and notes its own defects.
@@ -55,7 +57,7 @@ func startFuzzServer(f *testing.F) *fuzzServer {
 func (s *fuzzServer) restore(c *client) {
 	c.t.Helper()
 	for _, table := range s.engine.Catalogue().Tables() {
-		c.run(`DROP TABLE "` + strings.ReplaceAll(table.Name, `"`, `""`) + `"`)
+		c.run(`DROP TABLE "` + strings.ReplaceAll(engine.ShownName(table.Name), `"`, `""`) + `"`)
 	}
 	c.run(fuzzSchema)
 	s.tables = s.engine.Catalogue().Version
