@@ -1,7 +1,5 @@
 package gate
 
-import "bytes"
-
 // Functions of bytea that texts have as well. Their characters are bytes.
 
 var (
@@ -17,7 +15,7 @@ var byteaFunctions = []function{
 	{name: "ltrim", params: twoByteas, of: Bytea, apply: trimmedBytes(true, false)},
 	{name: "rtrim", params: twoByteas, of: Bytea, apply: trimmedBytes(false, true)},
 	{name: "position", params: twoByteas, of: Int4, apply: func(_ *scope, args []any) (any, error) {
-		return int64(bytes.Index(args[0].([]byte), args[1].([]byte))) + 1, nil
+		return int64(indexOf(asString(args[0]), asString(args[1]))) + 1, nil
 	}},
 	{name: "substr", params: []Type{Bytea, Int4}, of: Bytea, apply: byteaPart},
 	{name: "substr", params: []Type{Bytea, Int4, Int4}, of: Bytea, apply: byteaPart},

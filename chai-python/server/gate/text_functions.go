@@ -153,17 +153,17 @@ func replaced(s *scope, args []any) (any, error) {
 	if from == "" {
 		return text, nil
 	}
-	length := len(text) + strings.Count(text, from)*(len(to)-len(from))
+	length := len(text) + countOf(text, from)*(len(to)-len(from))
 	if err := s.spendMaking(length); err != nil {
 		return nil, err
 	}
-	return strings.ReplaceAll(text, from, to), nil
+	return replaceAll(text, from, to, length), nil
 }
 
 // positionOf counts characters from 1; 0 is nowhere.
 func positionOf(_ *scope, args []any) (any, error) {
 	text := args[0].(string)
-	at := strings.Index(text, args[1].(string))
+	at := indexOf(text, args[1].(string))
 	if at < 0 {
 		return int64(0), nil
 	}
@@ -255,10 +255,10 @@ func splitPart(_ *scope, args []any) (any, error) {
 	case separator == "":
 		return "", nil
 	case n < 0:
-		n += int64(strings.Count(text, separator)) + 2
+		n += int64(countOf(text, separator)) + 2
 	}
 	for ; n > 1; n-- {
-		_, after, found := strings.Cut(text, separator)
+		_, after, found := cut(text, separator)
 		if !found {
 			return "", nil
 		}
@@ -267,7 +267,7 @@ func splitPart(_ *scope, args []any) (any, error) {
 	if n < 1 {
 		return "", nil
 	}
-	part, _, _ := strings.Cut(text, separator)
+	part, _, _ := cut(text, separator)
 	return part, nil
 }
 

@@ -1,0 +1,56 @@
+package gate_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestSearchingForLongTexts compares what is found with what package strings finds.
+func TestSearchingForLongTexts(t *testing.T) {
+	d := openMemory(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	letters := func(n int) string {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = "aab"[random.IntN(3)]
+		}
+		return string(b)
+	}
+	for range 100 {
+		wanted := letters(30 + random.IntN(40))
+		parts := make([]string, 1+random.IntN(5))
+		for i := range parts {
+			parts[i] = letters(random.IntN(50)) + wanted[:random.IntN(len(wanted))]
+		}
+		text := strings.Join(parts, wanted)
+		n := 1 + random.IntN(6)
+		part := ""
+		if list := strings.Split(text, wanted); n <= len(list) {
+			part = list[n-1]
+		}
+		d.rows([][]any{{int64(strings.Index(text, wanted) + 1), int64(strings.Index(text, wanted) + 1), strings.ReplaceAll(text, wanted, "<>"), part, int64(0)}},
+			`SELECT strpos($1, $2), position($2::bytea IN $1::bytea), replace($1, $2, '<>'), split_part($1, $2, $3), strpos($1, $2 || 'c')`, text, wanted, int64(n))
+	}
+}
+
+// TestSearchingTakesTimeInProportion, even where every place has the hash of what is looked for, as package strings computes it.
+func TestSearchingTakesTimeInProportion(t *testing.T) {
+	d := openMemory(t)
+	const half = 4 << 20
+	wanted := strings.Repeat("a", half) + "gmecabry" // whose hash is that of as many letters a
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r, err := d.run(`SELECT strpos($1, $2), length(replace($1, $2, '')), split_part($1, $2, 2), position($2::bytea IN $1::bytea)`, strings.Repeat("a", 2*half), wanted)
+		if err != nil || r.Rows[0][0] != int64(0) || r.Rows[0][1] != int64(2*half) || r.Rows[0][2] != "" || r.Rows[0][3] != int64(0) {
+			t.Error(describe(err))
+		}
+	}()
+	select {
+	case <-ended:
+	case <-time.After(60 * time.Second):
+		t.Fatal("has not ended")
+	}
+}
