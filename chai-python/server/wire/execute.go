@@ -48,11 +48,16 @@ func (c *conn) execute(ctx context.Context, steps []step, final bool) (done int,
 }
 
 // scout looks for the rows that a single statement is about to change. Where
-// there are none it is done.
+// there are none it is done. That is READ COMMITTED: what it found may have
+// changed until it has the writer, but for the rows themselves, which are
+// looked at again.
 func (c *conn) scout(ctx context.Context, steps []step) (done int, err error) {
 	s := &steps[0]
 	p := s.portal
 	if len(steps) > 1 || s.err != nil || !s.fresh || p.plan == nil || !p.plan.Scouts() {
+		return 0, nil
+	}
+	if serial(c.settings.get("default_transaction_isolation")) {
 		return 0, nil
 	}
 	err = c.server.engine.Read(ctx, func(r engine.Reader) (err error) {

@@ -64,13 +64,17 @@ func (c *conn) begin(o gate.BeginOptions) error {
 
 // isolate takes what the transaction's isolation needs from its start.
 func (c *conn) isolate() error {
-	serial := c.tx.isolation == "repeatable read" || c.tx.isolation == "serializable"
-	if !serial || c.tx.readOnly {
+	if !serial(c.tx.isolation) || c.tx.readOnly {
 		return nil
 	}
 	ctx := c.beginWork()
 	defer c.endWork()
 	return whyCanceled(ctx, c.onLease(ctx, true, func(engine.Writer) error { return nil }))
+}
+
+// serial tells the isolation levels that are had by being the only writer.
+func serial(isolation string) bool {
+	return isolation == "repeatable read" || isolation == "serializable"
 }
 
 // setTransaction answers SET TRANSACTION, which comes before any work.

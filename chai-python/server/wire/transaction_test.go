@@ -120,6 +120,22 @@ func TestStatementTimeout(t *testing.T) {
 	c.do("INSERT INTO t VALUES ('x', 1)", "INSERT 0 1", "Ready I")
 }
 
+// A statement that finds its rows before it has the writer may decide on what
+// is over by then. Where transactions are serial, single ones are so too.
+func TestSingleStatementsAreSerialWhereTransactionsAre(t *testing.T) {
+	s := startServer(t, Options{})
+	holder, c := lease(t, s), s.connect(t)
+	c.run("SET lock_timeout = 50")
+	for _, isolation := range []string{"SERIALIZABLE", "REPEATABLE READ"} {
+		c.run("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL " + isolation)
+		c.do("DELETE FROM t WHERE n = 99", "ERROR 55P03", "Ready I")
+		c.do("INSERT INTO t SELECT 'x', 1 FROM t WHERE n = 99", "ERROR 55P03", "Ready I")
+	}
+	c.run("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED")
+	c.do("DELETE FROM t WHERE n = 99", "DELETE 0", "Ready I")
+	holder.do("ROLLBACK", "ROLLBACK", "Ready I")
+}
+
 // The server's own limit holds whatever the client sets, and one statement's
 // time is not the next one's.
 func TestStatementTimeLimit(t *testing.T) {
