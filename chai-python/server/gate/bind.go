@@ -29,6 +29,7 @@ type binder struct {
 	selections []*selection    // of the statement
 	existence  bool            // of EXISTS: only whether there is a row matters
 	innerItems int             // columns of all inner SELECTs; counted in the outermost binder
+	repeated   int             // nodes that stand in the plan once more than in the text; counted there too
 }
 
 func (b *binder) fail(at int, code, format string, args ...any) *pgerr.Error {

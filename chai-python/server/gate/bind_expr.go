@@ -426,6 +426,9 @@ func (b *binder) between(x *syntax.Between) (node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.repeat(low, 1, x); err != nil {
+		return nil, err
+	}
 	high, top, err := b.pair("<=", x.X, x.High)
 	if err != nil {
 		return nil, err

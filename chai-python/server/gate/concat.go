@@ -16,12 +16,16 @@ type concat struct {
 
 func (n *concat) typ() Type { return n.of }
 func (n *concat) eval(s *scope) (any, error) {
+	before := s.madeSoFar()
 	x, y, err := operands(n.x, n.y, s)
 	if err != nil || x == nil || y == nil {
 		return nil, err
 	}
 	length := textLength(x) + textLength(y)
 	if err := s.spendMaking(length); err != nil {
+		return nil, err
+	}
+	if err := s.madeInstead(before, length); err != nil {
 		return nil, err
 	}
 	if b, ok := x.([]byte); ok {

@@ -100,6 +100,9 @@ func (b *binder) caseWhen(x *syntax.Case) (node, error) {
 			return nil, err
 		}
 	}
+	if err := b.repeat(operand, len(x.Whens)-1, x); err != nil {
+		return nil, err
+	}
 	n := &caseWhen{}
 	values, from := []node{nil}, []syntax.Expr{x.Else}
 	for _, w := range x.Whens {
@@ -163,6 +166,9 @@ func (b *binder) choice(x *syntax.Choice) (node, error) {
 func (b *binder) nullIf(x *syntax.Choice) (node, error) {
 	list, err := b.list(x.Args)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.repeat(list[0], 1, x); err != nil {
 		return nil, err
 	}
 	left, right, err := b.unify("=", list[0], list[1], x.Args[0], x.Args[1])

@@ -83,6 +83,7 @@ type cast struct {
 
 func (n *cast) typ() Type { return n.to }
 func (n *cast) eval(s *scope) (any, error) {
+	before := s.madeSoFar()
 	v, err := n.x.eval(s)
 	if err != nil || v == nil {
 		return nil, err
@@ -90,7 +91,11 @@ func (n *cast) eval(s *scope) (any, error) {
 	if err := s.spendOn(v); err != nil {
 		return nil, err
 	}
-	return castValue(v, n.x.typ(), n.to)
+	made, err := castValue(v, n.x.typ(), n.to)
+	if err == nil && n.x.typ().family() != n.to.family() {
+		err = s.madeInstead(before, textLength(made))
+	}
+	return made, err
 }
 
 // comparison is x op y with op one of = <> < <= > >=.
@@ -134,8 +139,28 @@ func operands(left, right node, s *scope) (x, y any, err error) {
 	return x, y, err
 }
 
-// alwaysNull says whether an expression is NULL for every row because a part of it is.
+// alwaysNull says whether an expression is NULL for every row because a part of it is. What was found out is remembered while the
+// statement runs: an expression asks about its parts, which ask about theirs, and so it would take twice as long for each level.
 func alwaysNull(n node, s *scope) bool {
+	if _, isColumn := n.(*column); isColumn {
+		return false
+	}
+	if s == nil || s.meter == nil {
+		return findAlwaysNull(n, s)
+	}
+	u := &s.meter.statement
+	null, known := u.alwaysNull[n]
+	if !known {
+		null = findAlwaysNull(n, s)
+		if u.alwaysNull == nil {
+			u.alwaysNull = map[node]bool{}
+		}
+		u.alwaysNull[n] = null
+	}
+	return null
+}
+
+func findAlwaysNull(n node, s *scope) bool {
 	switch n := n.(type) {
 	case *constant, *parameter:
 		v, err := n.eval(s)

@@ -153,8 +153,18 @@ func foldNode(n node, s *scope) (value any, fixed bool, err error) {
 	if null && strict(n) || !fixed {
 		return nil, null && strict(n), nil
 	}
-	value, err = n.eval(s)
+	value, err = evalAside(n, s)
 	return value, true, err
+}
+
+// evalAside computes an expression of which nothing is kept.
+func evalAside(n node, s *scope) (any, error) {
+	before := s.madeSoFar()
+	v, err := n.eval(s)
+	if err != nil {
+		return nil, err
+	}
+	return v, s.madeInstead(before, 0)
 }
 
 // foldLogical: as in PostgreSQL, a term that decides an AND or OR leaves those after it uncomputed.
@@ -170,7 +180,7 @@ func foldLogical(n *logical, s *scope) (value any, fixed bool, err error) {
 	if !fixed {
 		return nil, false, nil
 	}
-	value, err = n.eval(s)
+	value, err = evalAside(n, s)
 	return value, true, err
 }
 

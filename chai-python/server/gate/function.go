@@ -15,12 +15,17 @@ type functionCall struct {
 
 func (n *functionCall) typ() Type { return n.of }
 func (n *functionCall) eval(s *scope) (any, error) {
+	before := s.madeSoFar()
 	var few [4]any
 	values, err := n.values(s, few[:0])
 	if err != nil || values == nil {
 		return nil, err
 	}
-	return n.apply(s, values)
+	v, err := n.apply(s, values)
+	if err != nil {
+		return nil, err
+	}
+	return v, s.madeInstead(before, textLength(v))
 }
 
 // values evaluates the arguments, nil if one of them is NULL. Going through them is work.

@@ -11,7 +11,7 @@ type joinedTexts struct {
 
 func (n *joinedTexts) typ() Type { return Text }
 func (n *joinedTexts) eval(s *scope) (any, error) {
-	separator := ""
+	separator, before := "", s.madeSoFar()
 	if n.separator != nil {
 		v, err := n.separator.eval(s)
 		if err != nil || v == nil {
@@ -36,11 +36,15 @@ func (n *joinedTexts) eval(s *scope) (any, error) {
 			text = append(text, separator...)
 		}
 		first = false
+		length := len(text)
 		if text, err = AppendText(text, x.typ(), v); err != nil {
 			return nil, err
 		}
+		if err := s.making(len(text) - length); err != nil {
+			return nil, err
+		}
 	}
-	return string(text), nil
+	return string(text), s.madeInstead(before, len(text))
 }
 
 // joined binds concat and concat_ws.

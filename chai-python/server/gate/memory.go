@@ -78,6 +78,64 @@ func (m *Meter) keep(bytes int) error {
 	return nil
 }
 
+// smallValue is how many bytes an expression may make without being counted.
+const smallValue = 4 << 10
+
+// made counts what the expressions of one row make. All of it may be needed until the row is done.
+func (m *Meter) made(bytes int) error {
+	u := &m.statement
+	if u.made += bytes; u.limit > 0 && u.made > u.limit {
+		return pgerr.New(pgerr.ProgramLimitExceeded, "expressions need more than %d bytes in memory for one row", u.limit).
+			WithHint("Compute fewer long values at a time.")
+	}
+	if more := u.made - u.most; more >= chargeFrom {
+		if err := m.Hold(more); err != nil {
+			return err
+		}
+		u.most += more
+	}
+	return nil
+}
+
+// beginRow counts the work on a row, for which nothing has been made yet.
+func (m *Meter) beginRow(units int) error {
+	m.statement.made = 0
+	return m.spend(units)
+}
+
+// forget gives back what was held for what expressions made.
+func (m *Meter) forget() {
+	if u := &m.statement; u.most > 0 {
+		m.Settle(m.Held() - u.most)
+		u.made, u.most = 0, 0
+	}
+}
+
+// making counts a value of that many bytes, which an expression makes.
+func (s *scope) making(bytes int) error {
+	if bytes > smallValue && s != nil && s.meter != nil {
+		return s.meter.made(bytes)
+	}
+	return nil
+}
+
+// madeSoFar is what expressions have made for the row at hand.
+func (s *scope) madeSoFar() int {
+	if s == nil || s.meter == nil {
+		return 0
+	}
+	return s.meter.statement.made
+}
+
+// madeInstead counts a value that takes the place of all that was made for it.
+func (s *scope) madeInstead(before, bytes int) error {
+	if s == nil || s.meter == nil {
+		return nil
+	}
+	s.meter.statement.made = before
+	return s.making(bytes)
+}
+
 // valueBytes is what a value takes in memory.
 func valueBytes(v any) int {
 	const word = 16 // of the interface

@@ -32,6 +32,11 @@ type usage struct {
 	limit, bytes int
 	pending      int // not yet in held: little things are not worth it
 	charged      int
+
+	made int // bytes of the long values that expressions made for the row at hand
+	most int // that there were at once, of which the connection knows
+
+	alwaysNull map[node]bool // what was found out about expressions
 }
 
 // A unit of work is about ten nanoseconds.
@@ -59,7 +64,7 @@ func (m *Meter) Begin(ctx context.Context) {
 
 // End closes it.
 func (m *Meter) End() {
-	m.ctx = nil
+	m.ctx, m.statement.alwaysNull = nil, nil
 	m.EndTurn()
 	m.leaveLane()
 }

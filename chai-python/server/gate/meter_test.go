@@ -184,6 +184,58 @@ func TestMemoryOfStatements(t *testing.T) {
 	d.exec("SELECT 10", `SELECT s FROM t`)
 }
 
+// TestMemoryOfExpressions: what is computed for one row is bounded even where nothing of it is kept.
+func TestMemoryOfExpressions(t *testing.T) {
+	d := openDatabase(t, ":memory:", gate.Limits{ResultBytes: 300_000})
+	d.exec("CREATE TABLE", `CREATE TABLE t (id INT PRIMARY KEY, s TEXT, a TEXT, b TEXT, c TEXT, d TEXT)`)
+	d.exec("INSERT 0 1", `INSERT INTO t VALUES (1, $1)`, strings.Repeat("x", 10_000))
+	const long = `repeat(s || id, 9)`
+	inner := func(open, shut string) string { return strings.Repeat(open, 4) + `true` + strings.Repeat(shut, 4) }
+	for _, sql := range []string{
+		`SELECT id FROM t ORDER BY ` + long + `, ` + long + `, ` + long + `, ` + long,
+		`SELECT 1 FROM t GROUP BY ` + long + `, ` + long + ` || 1, ` + long + ` || 2, ` + long + ` || 3`,
+		`SELECT 1 FROM t GROUP BY s` + strings.Repeat(`, CASE WHEN id = 1 THEN s ELSE id::text END`, 40),
+		`SELECT GREATEST(` + long + `, ` + long + `, ` + long + `, ` + long + `) = '' FROM t`,
+		`SELECT string_agg('', '' ORDER BY ` + long + `, ` + long + `, ` + long + `, ` + long + `) FROM t`,
+		`SELECT ` + inner(`strpos(`+long+`, CASE WHEN `, ` THEN 'a' END) = 0`) + ` FROM t`,
+		`SELECT concat(` + strings.Repeat(`s, concat(`, 40) + `''` + strings.Repeat(`)`, 41) + ` = '' FROM t`,
+		`INSERT INTO t SELECT 2 ORDER BY ` + strings.Repeat(`repeat($1, 90000), `, 4) + `1`,
+		`INSERT INTO t VALUES (2, repeat($1, 90000), repeat($1, 90000), repeat($1, 90000), repeat($1, 90000), $1)`,
+		`UPDATE t SET a = ` + long + `, b = ` + long + `, c = ` + long + `, d = ` + long,
+	} {
+		var args []any
+		if strings.Contains(sql, "$1") {
+			args = []any{"x"}
+		}
+		if e := d.fails(pgerr.ProgramLimitExceeded, sql, args...); !strings.Contains(e.Message, "in memory") || e.Hint == "" {
+			t.Errorf("%s: %s", sql, describe(e))
+		}
+	}
+	// What is not needed any more does not count, however much it is.
+	d.rows([][]any{{int64(90009 + 9), int64(1)}}, `SELECT length(upper(lower(upper(lower(upper(lower(repeat(s || id, 9))))))) || repeat('x', 9)), length(left(`+long+` || `+long+`, 1)) FROM t`)
+	d.rows([][]any{{int64(1), int64(1), int64(1), int64(1), int64(1)}}, `SELECT count(`+long+`), count(`+long+` || 1), count(`+long+` || 2), count(`+long+` || 3), count(`+long+` || 4) FROM t`)
+	d.exec("INSERT 0 3", `INSERT INTO t VALUES (2, $1), (3, $1), (4, $1)`, strings.Repeat("x", 10_000))
+	d.exec("SELECT 4", `SELECT id FROM t WHERE repeat(s, 20) <> '' ORDER BY id`)
+}
+
+// TestExpressionsGiveMemoryBack: what a connection holds after a statement is what the result holds.
+func TestExpressionsGiveMemoryBack(t *testing.T) {
+	d := openMemory(t)
+	meter := gate.NewMeter(nil, gate.NewMemory(64<<20), 32<<20)
+	p, err := d.gate.Prepare(`SELECT length(upper(repeat($1, 8000000)))`, nil, d.engine.Catalogue())
+	if err != nil {
+		t.Fatal(describe(err))
+	}
+	for range 5 {
+		if _, err := p.Run(nil, []any{"x"}, d.now, meter); err != nil || meter.Held() != 0 {
+			t.Fatalf("%s, and %d bytes are held", describe(err), meter.Held())
+		}
+	}
+	if _, err := p.Run(nil, []any{"xxxxx"}, d.now, meter); err == nil || meter.Held() != 0 {
+		t.Fatalf("%s, and %d bytes are held", describe(err), meter.Held())
+	}
+}
+
 // TestMemoryIsShared: each connection has its limit and a little of its own, and all have one limit together.
 func TestMemoryIsShared(t *testing.T) {
 	const mib = 1 << 20

@@ -171,6 +171,7 @@ func (p *Plan) measured(r engine.Reader, args []any, now time.Time, m *Meter, do
 	if err != nil {
 		return nil, err
 	}
+	defer m.forget()
 	if _, writes := r.(engine.Writer); writes && p.Access != Schema && m.turn.IsZero() {
 		m.BeginTurn(x.limits.WriteTime)
 		defer m.EndTurn()

@@ -22,7 +22,7 @@ func (p *selectPlan) grouped(x *execution, emit func(s *scope) error) error {
 	}
 	inner := *x
 	for _, g := range groups {
-		if err := x.meter.spend(p.groups.units); err != nil {
+		if err := x.meter.beginRow(p.groups.units); err != nil {
 			return err
 		}
 		inner.scope.row = g.row
@@ -135,6 +135,9 @@ func groupKey(dst []byte, by []node, s *scope) ([]byte, error) {
 			return nil, err
 		}
 		if err := s.spendOn(v); err != nil {
+			return nil, err
+		}
+		if err := s.making(textLength(v)); err != nil { // its copy in the key
 			return nil, err
 		}
 		dst = appendKey(dst, v)

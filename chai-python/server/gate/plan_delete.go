@@ -146,7 +146,7 @@ func (p *deletePlan) change(x *execution, rows [][]any) (*Result, error) {
 }
 
 func (p *deletePlan) deleteRow(x *execution, w engine.Writer, row []any) error {
-	if err := x.meter.spend(writeUnits); err != nil {
+	if err := x.meter.beginRow(writeUnits); err != nil {
 		return err
 	}
 	if err := w.Charge(p.scan.table.entryWeight(row)); err != nil {

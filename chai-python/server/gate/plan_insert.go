@@ -273,7 +273,7 @@ func (p *insertPlan) begin(w engine.Writer) *insertion {
 }
 
 func (i *insertion) insert(x *execution, values []node) error {
-	if err := x.meter.spend(writeUnits); err != nil {
+	if err := x.meter.beginRow(writeUnits); err != nil {
 		return err
 	}
 	proposed, err := i.plan.propose(x, values)

@@ -244,6 +244,9 @@ func (p *selectPlan) first(x *execution, most int64) ([][]any, error) {
 	if err := x.selections(p.selections); err != nil {
 		return nil, err
 	}
+	if err := x.meter.beginRow(0); err != nil {
+		return nil, err
+	}
 	skip, count, err := p.window(x)
 	if err != nil || count == 0 {
 		return nil, err

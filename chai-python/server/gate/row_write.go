@@ -56,7 +56,7 @@ func (w *rowWrite) values() []node {
 
 // apply changes the scope's row and returns it as changed.
 func (w *rowWrite) apply(x *execution, to engine.Writer) ([]any, error) {
-	if err := x.meter.spend(writeUnits); err != nil {
+	if err := x.meter.beginRow(writeUnits); err != nil {
 		return nil, err
 	}
 	old := x.scope.row

@@ -121,7 +121,7 @@ func (s *scan) one(x *execution) (row []any, err error) {
 	if err != nil || key == nil {
 		return nil, err
 	}
-	if err := x.meter.spend(s.units); err != nil {
+	if err := x.meter.beginRow(s.units); err != nil {
 		return nil, err
 	}
 	if row, err = x.reader.Get(s.table.Table, key); err != nil || row == nil {
@@ -188,7 +188,7 @@ func (s *scan) runKeys(x *execution, emit func([]any) error) error {
 // runRows reads rows by their primary key.
 func (s *scan) runRows(x *execution, keys []any, emit func([]any) error) error {
 	for _, key := range keys {
-		if err := x.meter.spend(s.units); err != nil {
+		if err := x.meter.beginRow(s.units); err != nil {
 			return err
 		}
 		row, err := x.reader.Get(s.table.Table, key)
@@ -266,7 +266,7 @@ func (s *scan) query(x *execution, sentence string, args []any, emit func([]any)
 		return made.run(x, emit)
 	}
 	return x.reader.Query(sentence, args, func(values []any) error {
-		if err := x.meter.spend(s.units); err != nil {
+		if err := x.meter.beginRow(s.units); err != nil {
 			return err
 		}
 		row := make([]any, len(s.table.Columns))

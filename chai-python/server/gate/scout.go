@@ -46,6 +46,7 @@ func (p *Plan) Find(r engine.Reader, args []any, now time.Time, m *Meter) (*Foun
 	if err != nil {
 		return nil, err
 	}
+	defer m.forget()
 	s := p.run.(scout)
 	rows, err := s.find(x)
 	if err != nil {
@@ -95,7 +96,7 @@ func (f *Found) Run(w engine.Writer, args []any, now time.Time, m *Meter) (*Resu
 func (s *scan) again(x *execution, keys []any) (rows [][]any, err error) {
 	inner := *x
 	for _, key := range keys {
-		if err := x.meter.spend(s.units); err != nil {
+		if err := x.meter.beginRow(s.units); err != nil {
 			return nil, err
 		}
 		row, err := x.reader.Get(s.table.Table, key)

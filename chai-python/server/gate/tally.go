@@ -31,6 +31,17 @@ func newTally(a *aggregate) tally {
 
 // add takes in the scope's row. All that it names is computed, even if the first argument is NULL, which no aggregate takes in.
 func (t *tally) add(s *scope) error {
+	before := s.madeSoFar()
+	err := t.take(s)
+	clear(t.args) // there may be many groups, and nobody counts these
+	clear(t.keys)
+	if err != nil {
+		return err
+	}
+	return s.madeInstead(before, 0)
+}
+
+func (t *tally) take(s *scope) error {
 	a := t.aggregate
 	if a.filter != nil {
 		if ok, err := isTrue(a.filter, s); err != nil || !ok {

@@ -16,7 +16,7 @@ type valueRows struct{ list [][]node }
 
 func (v *valueRows) run(x *execution, emit func([]any) error) error {
 	for _, nodes := range v.list {
-		if err := x.meter.spend(rowUnits + nodeUnits*len(nodes)); err != nil {
+		if err := x.meter.beginRow(rowUnits + nodeUnits*len(nodes)); err != nil {
 			return err
 		}
 		row := make([]any, len(nodes))

@@ -125,7 +125,7 @@ type viewRows struct {
 func (v *viewRows) run(x *execution, emit func([]any) error) error {
 	for _, t := range x.reader.Catalogue().Tables() {
 		for _, row := range v.rows(v.database, t) {
-			if err := x.meter.spend(rowUnits); err != nil {
+			if err := x.meter.beginRow(rowUnits); err != nil {
 				return err
 			}
 			if err := emit(row); err == engine.Stop {

@@ -1,0 +1,33 @@
+package gate
+
+import (
+	"chaisqld/gate/syntax"
+	"chaisqld/pgerr"
+)
+
+// Some expressions are computed more often than they are written: what BETWEEN compares with two values, CASE with many, and
+// NULLIF compares and gives. Within one another they would be computed as often as there are ways through all of them.
+
+// maxRepeated bounds the nodes of expressions that a plan has beyond those that are written.
+const maxRepeated = 20_000
+
+// repeat counts that an expression is to be computed so many times more; nil is none.
+func (b *binder) repeat(n node, times int, x syntax.Expr) error {
+	root := b.outermost()
+	if n == nil || times <= 0 {
+		return nil
+	}
+	if root.repeated += nodes(n) * times; root.repeated > maxRepeated {
+		return b.fail(x.At(), pgerr.ProgramLimitExceeded, "BETWEEN, CASE and NULLIF would compute more than %d values again", maxRepeated).
+			WithHint("Nest them less deeply.")
+	}
+	return nil
+}
+
+// outermost is the binder of the whole statement.
+func (b *binder) outermost() *binder {
+	for b.outer != nil {
+		b = b.outer
+	}
+	return b
+}
