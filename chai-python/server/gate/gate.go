@@ -59,6 +59,14 @@ func (g *Gate) Split(sql string) ([]string, error) {
 	return syntax.Split(sql, g.limits.Nesting)
 }
 
+// longText is how many bytes a text has that may take more than a millisecond to plan.
+const longText = 2 << 10
+
+// TakesLong tells whether Prepare, given the same, would take long.
+func (g *Gate) TakesLong(sql string, declared []uint32, c *engine.Catalogue) bool {
+	return len(sql) > longText && len(sql) <= g.limits.TextBytes && g.cache.get(keyFor(sql, declared, c.Version)) == nil
+}
+
 // Prepare parses, checks and plans one statement against the catalogue c. declared are the parameter type OIDs that the
 // client named, 0 where it left the type open. Errors are *pgerr.Error with SQLSTATE and, where it is known, a position.
 func (g *Gate) Prepare(sql string, declared []uint32, c *engine.Catalogue) (*Plan, error) {

@@ -41,6 +41,14 @@ func (l *Lane) enter(ctx context.Context) error {
 
 func (l *Lane) leave() { <-l.places }
 
+// EnterLane begins work that will take long, outside of the writer's time. End leaves.
+func (m *Meter) EnterLane() error {
+	if m.lane == nil || !m.entered.IsZero() {
+		return nil
+	}
+	return m.keepLane()
+}
+
 // keepLane enters the lane, or after a while lets others have their turn in it.
 func (m *Meter) keepLane() error {
 	switch {

@@ -35,6 +35,16 @@ func TestSearchingForLongTexts(t *testing.T) {
 	}
 }
 
+// TestTrimmingOfManyCharacters of every length in UTF-8.
+func TestTrimmingOfManyCharacters(t *testing.T) {
+	d := openMemory(t)
+	const unwanted = "abcdefghijklmnop é ÿ 一 丁 \U0010FFFF \U00010000"
+	for _, r := range "kéÿ一丁 \U0010FFFF\U00010000" {
+		d.rows([][]any{{"q" + string(r) + "q"}}, `SELECT btrim($1, $2)`, string(r)+"q"+string(r)+"q"+string(r)+string(r), unwanted)
+	}
+	d.rows([][]any{{"丂\U0010FFFEz", "z"}}, `SELECT btrim($1, $2), ltrim('az', 'a')`, "丂\U0010FFFEz", unwanted)
+}
+
 // TestSearchingTakesTimeInProportion, even where every place has the hash of what is looked for, as package strings computes it.
 func TestSearchingTakesTimeInProportion(t *testing.T) {
 	d := openMemory(t)

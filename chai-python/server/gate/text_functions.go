@@ -137,14 +137,25 @@ func characterOf(_ *scope, args []any) (any, error) {
 // trimmed takes characters off the ends, blanks if none are named.
 func trimmed(trim func(s string, unwanted func(rune) bool) string) apply {
 	return func(_ *scope, args []any) (any, error) {
-		unwanted := map[rune]bool{' ': len(args) == 1}
+		unwanted := " "
 		if len(args) > 1 {
-			for _, r := range args[1].(string) {
-				unwanted[r] = true
-			}
+			unwanted = args[1].(string)
 		}
-		return trim(args[0].(string), func(r rune) bool { return unwanted[r] }), nil
+		return trim(args[0].(string), memberOf(unwanted)), nil
 	}
+}
+
+// memberOf tells the characters of a text. There may be a million of them, and as many questions.
+func memberOf(text string) func(rune) bool {
+	const few, word = 16, 64
+	if len(text) <= few {
+		return func(r rune) bool { return strings.ContainsRune(text, r) }
+	}
+	var members [(utf8.MaxRune + word) / word]uint64
+	for _, r := range text {
+		members[r/word] |= 1 << (r % word)
+	}
+	return func(r rune) bool { return members[r/word]&(1<<(r%word)) != 0 }
 }
 
 // replaced puts a text in the place of another one, wherever that stands; it stands nowhere if it is empty.

@@ -119,7 +119,7 @@ func (c *conn) plan(sql string, declared []uint32) (*gate.Plan, error) {
 	if !utf8.ValidString(sql) {
 		return nil, invalidUTF8([]byte(sql))
 	}
-	plan, err := c.server.gate.Prepare(sql, declared, c.catalogue())
+	plan, err := c.prepare(sql, declared)
 	if !c.tx.failed {
 		return plan, err
 	}
@@ -130,6 +130,20 @@ func (c *conn) plan(sql string, declared []uint32) (*gate.Plan, error) {
 		return nil, engine.ErrFailedTransaction
 	}
 	return plan, nil
+}
+
+// prepare waits for a place among long reads where it would take as long. Those
+// who have the writer wait for nobody else.
+func (c *conn) prepare(sql string, declared []uint32) (*gate.Plan, error) {
+	catalogue := c.catalogue()
+	if c.tx.lease == nil && c.server.gate.TakesLong(sql, declared, catalogue) {
+		ctx := c.beginWork()
+		defer c.endWork()
+		if err := c.meter.EnterLane(); err != nil {
+			return nil, whyCanceled(ctx, err)
+		}
+	}
+	return c.server.gate.Prepare(sql, declared, catalogue)
 }
 
 func (c *conn) bind(m *pgproto3.Bind) error {

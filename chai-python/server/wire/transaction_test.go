@@ -1,13 +1,16 @@
 package wire
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"chaisqld/engine"
+	"chaisqld/gate"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -134,6 +137,28 @@ func TestSingleStatementsAreSerialWhereTransactionsAre(t *testing.T) {
 	c.run("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED")
 	c.do("DELETE FROM t WHERE n = 99", "DELETE 0", "Ready I")
 	holder.do("ROLLBACK", "ROLLBACK", "Ready I")
+}
+
+// Long statements are planned where long reads are run, so that they leave a
+// processor to short ones; those who have the writer need not wait.
+func TestLongStatementsArePlannedInTheLane(t *testing.T) {
+	s := startServer(t, Options{})
+	holder, c := lease(t, s), s.connect(t)
+	long := func(name string) string { return "SELECT 1 AS " + name + strings.Repeat(", 1", 1000) }
+	c.run(long("known"))
+	c.run("SET statement_timeout = 50")
+	for range max(runtime.GOMAXPROCS(0)-1, 1) {
+		m := gate.NewMeter(s.lane, nil, 0)
+		m.Begin(context.Background())
+		defer m.End()
+		if err := m.EnterLane(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.do(long("strange"), "ERROR 57014", "Ready I")
+	c.run(long("known"))
+	c.do("SELECT 1", "Columns ?column?:23/0", "Row 1", "SELECT 1", "Ready I")
+	holder.run(long("other"))
 }
 
 // The server's own limit holds whatever the client sets, and one statement's
