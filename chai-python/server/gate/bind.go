@@ -30,6 +30,7 @@ type binder struct {
 	existence  bool            // of EXISTS: only whether there is a row matters
 	innerItems int             // columns of all inner SELECTs; counted in the outermost binder
 	repeated   int             // nodes that stand in the plan once more than in the text; counted there too
+	cells      int             // values of the rows of INSERT, defaults among them
 }
 
 func (b *binder) fail(at int, code, format string, args ...any) *pgerr.Error {

@@ -102,6 +102,7 @@ func (g *Gate) prepare(sql string, declared []uint32, c *engine.Catalogue) (*Pla
 	if err != nil {
 		return nil, err
 	}
+	p.besides = b.repeated + b.cells
 	p.Params, err = b.finish()
 	return p, err
 }

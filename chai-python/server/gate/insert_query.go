@@ -14,6 +14,7 @@ func (b *binder) insertQuery(p *insertPlan, s *syntax.Insert, places []int) (err
 	if p.query, err = inner.selectPlan(s.Query); err != nil {
 		return err
 	}
+	b.repeated += inner.repeated
 	items := p.query.items
 	switch {
 	case len(items) > len(places):

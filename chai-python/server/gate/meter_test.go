@@ -319,7 +319,8 @@ func TestWidthLimits(t *testing.T) {
 	d.fails("54011", `INSERT INTO wide (c0) VALUES (1) RETURNING *, *, *`)
 	d.fails("54011", `CREATE TABLE wider (`+strings.Repeat("c INT,", 1600)+`d INT PRIMARY KEY)`)
 	d.exec("SELECT 0", `SELECT c0 FROM wide ORDER BY `+strings.TrimSuffix(strings.Repeat("c1,", 100), ","))
-	d.exec("SELECT 1", `SELECT `+strings.Repeat(`EXISTS (SELECT * FROM wide), `, 400)+`1`)
+	d.exec("SELECT 1", `SELECT `+strings.Repeat(`EXISTS (SELECT FROM wide), `, 400)+`EXISTS (SELECT * FROM wide)`)
+	d.fails(pgerr.ProgramLimitExceeded, `SELECT `+strings.Repeat(`EXISTS (SELECT * FROM wide), `, 3)+`1`)
 	d.fails(pgerr.ProgramLimitExceeded, `SELECT `+strings.Repeat(`EXISTS (SELECT DISTINCT * FROM wide), `, 3)+`1`)
 	d.fails(pgerr.ProgramLimitExceeded, `SELECT c0 FROM wide ORDER BY `+strings.TrimSuffix(strings.Repeat("c1,", 101), ","))
 }

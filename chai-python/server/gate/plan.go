@@ -66,6 +66,7 @@ type Plan struct {
 	sql      string
 	declared []uint32
 	version  uint64
+	besides  int // nodes that are not in the text
 	run      executor
 }
 
@@ -224,8 +225,8 @@ func (p *Plan) Bytes(args []any) int {
 
 // Weight estimates the memory that the plan takes: expressions grow with the text, and * with the table.
 func (p *Plan) Weight() int {
-	const fixed, perByte, perColumn = 512, 64, 192
-	return fixed + perByte*len(p.sql) + perColumn*len(p.Columns)
+	const fixed, perByte, perColumn, perNode = 512, 64, 192, 96
+	return fixed + perByte*len(p.sql) + perColumn*len(p.Columns) + perNode*p.besides
 }
 
 // Frees tells whether a run only takes out what is stored.

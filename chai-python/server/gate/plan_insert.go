@@ -118,6 +118,9 @@ func (b *binder) insertRows(s *syntax.Insert, places []int) ([][]node, error) {
 		if err := b.checkWidth(s, places, values); err != nil {
 			return nil, err
 		}
+		if err := b.countCells(len(t.Columns)); err != nil {
+			return nil, err
+		}
 		row := make([]node, len(t.Columns))
 		for i, x := range values {
 			if row[places[i]], err = b.assign(t, places[i], bound[i], x); err != nil {

@@ -23,6 +23,7 @@ type selectPlan struct {
 
 	foldedConditions []node // those of folded that stand in WHERE
 	foldedWindow     []node // besides folded, in LIMIT and OFFSET
+	width            int    // how many columns were bound
 	same             []byte // of an inner SELECT: those with the same are equal
 }
 
@@ -68,6 +69,7 @@ func (b *binder) selectPlan(s *syntax.Select) (*selectPlan, error) {
 	if b.outer != nil {
 		p.same = b.sameness(p, condition, having, by, values.nodes())
 	}
+	p.width = len(p.items)
 	if b.existence && p.groups == nil && !p.distinct { // * need not be read
 		p.items = slices.DeleteFunc(p.items, func(item outputItem) bool { _, plain := item.x.(*column); return plain })
 	}

@@ -24,6 +24,18 @@ func (b *binder) repeat(n node, times int, x syntax.Expr) error {
 	return nil
 }
 
+// maxCells bounds the values of all rows that an INSERT writes out: each row has all columns of the table.
+const maxCells = 200_000
+
+// countCells counts one row.
+func (b *binder) countCells(columns int) error {
+	if b.cells += columns; b.cells > maxCells {
+		return pgerr.New(pgerr.ProgramLimitExceeded, "INSERT has more than %d values, the defaults of the %d columns among them", maxCells, columns).
+			WithHint("Insert fewer rows at a time.")
+	}
+	return nil
+}
+
 // outermost is the binder of the whole statement.
 func (b *binder) outermost() *binder {
 	for b.outer != nil {

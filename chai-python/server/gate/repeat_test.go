@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,47 @@ func TestNestedExpressionsTakeNoMoreTimeThanTheirText(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestShortTextsMakeNoLargePlans: what a plan holds beyond its text has limits, and a weight.
+func TestShortTextsMakeNoLargePlans(t *testing.T) {
+	d := openMemory(t)
+	var columns strings.Builder
+	for i := range 1500 {
+		fmt.Fprintf(&columns, ", c%d INT", i)
+	}
+	d.exec("CREATE TABLE", `CREATE TABLE w (k INT PRIMARY KEY`+columns.String()+`)`)
+	d.rows([][]any{{false}}, `SELECT EXISTS (SELECT * FROM w)`)
+	d.fails(pgerr.ProgramLimitExceeded, `SELECT EXISTS (SELECT * FROM w) OR EXISTS (SELECT * FROM w)`)
+	d.exec("INSERT 0 100", `INSERT INTO w (k) VALUES (0)`+list(1, 100, ", (%d)"))
+	d.fails(pgerr.ProgramLimitExceeded, `INSERT INTO w (k) VALUES (0)`+list(1, 200, ", (%d)"))
+
+	weight := func(sql string) int {
+		p, err := d.gate.Prepare(sql, nil, d.engine.Catalogue())
+		if err != nil {
+			t.Fatal(describe(err))
+		}
+		return p.Weight()
+	}
+	nested := `SELECT ` + strings.Repeat(`NULLIF(`, 10) + `1` + strings.Repeat(`, 2)`, 10)
+	if got := weight(nested); got < 50_000 {
+		t.Errorf("NULLIF within NULLIF weighs %d", got)
+	}
+	if got := weight(`INSERT INTO w (k) VALUES (0)` + list(1, 100, ", (%d)")); got < 100*1500*64 {
+		t.Errorf("the rows of an INSERT weigh %d", got)
+	}
+	if short, got := weight(`INSERT INTO w (k) SELECT 1`), weight(`INSERT INTO w (k) `+nested); got < short+50_000 {
+		t.Errorf("NULLIF within NULLIF weighs %d in an INSERT", got)
+	}
+}
+
+// list writes the numbers from low to below high.
+func list(low, high int, format string) string {
+	var text strings.Builder
+	for i := low; i < high; i++ {
+		fmt.Fprintf(&text, format, i)
+	}
+	return text.String()
 }
 
 // TestRepeatedExpressions: what people write is far from the limit.

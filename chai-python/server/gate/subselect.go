@@ -345,7 +345,7 @@ func (b *binder) subquery(x *syntax.Subquery) (node, error) {
 // countItems bounds what a short text can make a plan weigh: EXISTS (SELECT DISTINCT * …) again and again.
 func (b *binder) countItems(plan *selectPlan, x syntax.Expr) error {
 	root := b.outermost()
-	if root.innerItems += len(plan.items); root.innerItems > maxItems {
+	if root.innerItems += plan.width; root.innerItems > maxItems {
 		return b.fail(x.At(), pgerr.ProgramLimitExceeded, "inner SELECTs have %d columns together, the limit is %d", root.innerItems, maxItems).
 			WithHint("Write EXISTS (SELECT FROM …).")
 	}
