@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -307,6 +308,9 @@ func FuzzDecodeRow(f *testing.F) {
 		}
 		var again []byte
 		for i, v := range row {
+			if number, isFloat := v.(float64); isFloat && math.IsNaN(number) {
+				return // Chai's encoding has bytes that are read as NaN and none that it is written as
+			}
 			var fits bool
 			if again, fits = appendValue(again, &columns[i], v); !fits && columns[i].Type != TypeTimestamp {
 				t.Fatalf("column %d: %v was read and cannot be written", i, v)
