@@ -12,6 +12,8 @@ import (
 	"chaisqld/pgerr"
 )
 
+// What is written to a column: PostgreSQL's assignment casts, then the limits of what Chai stores rightly.
+
 // assignment is a value for a column.
 type assignment struct {
 	place int

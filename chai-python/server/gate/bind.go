@@ -246,3 +246,8 @@ func (b *binder) finish() ([]Type, error) {
 
 // ambiguousParameter is SQLSTATE 42P08.
 const ambiguousParameter = "42P08"
+
+// inner is a binder for a query within the statement; outer is the one whose columns it might name, nil for none.
+func (b *binder) inner(outer *binder) *binder {
+	return &binder{sql: b.sql, limits: b.limits, identity: b.identity, catalogue: b.catalogue, params: b.params, outer: outer}
+}

@@ -8,6 +8,8 @@ import (
 	"chaisqld/pgerr"
 )
 
+// Casts: which there are, and what becomes of a value.
+
 func inRange(n int64, t Type) (any, error) {
 	if t == Int4 && n != int64(int32(n)) || t == Int2 && n != int64(int16(n)) {
 		return nil, pgerr.New(pgerr.NumericValueOutOfRange, "%s out of range", t.Name)

@@ -98,14 +98,14 @@ func fromDate(at int, compute apply) apply {
 }
 
 // fieldOfDate is what a date has of the fields of a timestamp.
-func fieldOfDate(date time.Time, u timeUnit) (f timeField, ok bool) {
+func fieldOfDate(date time.Time, u timeField) (f fieldValue, ok bool) {
 	switch u {
 	case julianField:
-		return wholeField(date.Unix()/secondsPerDay + julianOfEpoch), true
+		return wholeValue(date.Unix()/secondsPerDay + julianOfEpoch), true
 	case epochField:
-		return wholeField(date.Unix()), true
+		return wholeValue(date.Unix()), true
 	}
-	return dateField(date, u)
+	return dateValue(date, u)
 }
 
 // DateDays is a date as PostgreSQL keeps and sends it: days since 2000.

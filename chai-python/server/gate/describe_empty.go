@@ -9,23 +9,15 @@ import (
 
 // emptyCatalogues are the tables of PostgreSQL's catalogue that describe what cannot be made here. Whatever joins them has no
 // rows, and a client that looks for triggers or policies of a table is told that there are none.
-var emptyCatalogues = wordsOf(`pg_auth_members pg_db_role_setting pg_default_acl pg_event_trigger pg_extension
+var emptyCatalogues = syntax.WordSet(`pg_auth_members pg_db_role_setting pg_default_acl pg_event_trigger pg_extension
 	pg_foreign_data_wrapper pg_foreign_server pg_foreign_table pg_inherits pg_partitioned_table pg_policy pg_publication
 	pg_publication_namespace pg_publication_rel pg_rewrite pg_statistic_ext pg_subscription pg_trigger pg_user_mapping
 	pg_user_mappings`)
 
 // emptyFunctions may stand in a select list without making a row of no row, as an aggregate would.
-var emptyFunctions = wordsOf(`pg_get_constraintdef pg_get_expr pg_get_userbyid pg_get_triggerdef pg_get_ruledef
+var emptyFunctions = syntax.WordSet(`pg_get_constraintdef pg_get_expr pg_get_userbyid pg_get_triggerdef pg_get_ruledef
 	pg_get_statisticsobjdef_columns array_to_string obj_description format format_type concat_ws any array exists in coalesce
 	case when then else and or not`)
-
-func wordsOf(list string) map[string]bool {
-	words := map[string]bool{}
-	for _, w := range strings.Fields(list) {
-		words[w] = true
-	}
-	return words
-}
 
 // emptyPlan is the plan for queries that find nothing, nil for others.
 func emptyPlan(queries []syntax.CatalogueQuery) *Plan {

@@ -2,9 +2,6 @@ package gate
 
 import (
 	"strings"
-
-	"chaisqld/gate/syntax"
-	"chaisqld/pgerr"
 )
 
 // functionCall is a function, or an operator that is computed like one, with its arguments. It is NULL if one of them is.
@@ -64,42 +61,6 @@ func byName(lists ...[]function) map[string][]*function {
 		}
 	}
 	return m
-}
-
-// function binds a call of a function by the types of its arguments.
-func (b *binder) function(x *syntax.Call, args []node) (node, error) {
-	f, several := resolve(functions[x.Name], typesOf(args))
-	switch {
-	case several:
-		return nil, b.fail(x.At(), ambiguousFunction, "function %s(%s) is not unique", x.Name, typeNamesOf(args)).
-			WithHint("Could not choose a best candidate function. You might need to add explicit type casts.")
-	case f == nil:
-		return nil, b.noFunction(x, args)
-	case f.apply == nil:
-		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "function %s(%s) is not supported", x.Name, namesOf(f.params)).
-			WithHint(functionsHint)
-	}
-	return b.callOf(f, args, x.Args)
-}
-
-func (b *binder) noFunction(x *syntax.Call, args []node) error {
-	return b.fail(x.At(), pgerr.UndefinedFunction, "function %s(%s) does not exist", x.Name, typeNamesOf(args)).
-		WithHint("No function matches the given name and argument types. You might need to add explicit type casts.")
-}
-
-// callOf gives the arguments the types that a function takes.
-func (b *binder) callOf(f *function, args []node, from []syntax.Expr) (node, error) {
-	for i, n := range args {
-		n, err := b.coerceOpen(n, f.params[i], from[i])
-		if err == nil && n.typ().family() != textFamily {
-			n, err = b.castNode(n, f.params[i], from[i])
-		}
-		if err != nil {
-			return nil, err
-		}
-		args[i] = n
-	}
-	return &functionCall{f, args}, nil
 }
 
 func typesOf(list []node) []Type {

@@ -1,6 +1,6 @@
 package gate
 
-import "strings"
+import "chaisqld/gate/syntax"
 
 // postgresFunctions are the names of PostgreSQL 15's functions, those behind its operators, types and indexes left out. What is
 // not taken of them is told apart from what nobody has. The list is what this says, current_time and localtime beside it:
@@ -8,7 +8,7 @@ import "strings"
 //	SELECT DISTINCT proname FROM pg_proc p WHERE NOT proargtypes::oid[] && '{2275,2281}' AND prorettype <> ALL ('{269,325,2275,2279,2281,3115,3838}')
 //	AND NOT EXISTS (SELECT FROM pg_operator WHERE oprcode = p.oid) AND NOT EXISTS (SELECT FROM pg_amproc WHERE amproc = p.oid)
 //	AND NOT EXISTS (SELECT FROM pg_type WHERE typsend = p.oid) AND proname NOT LIKE 'binary%' ORDER BY 1
-var postgresFunctions = wordSet(`
+var postgresFunctions = syntax.WordSet(`
 	_pg_char_max_length _pg_char_octet_length _pg_datetime_precision _pg_expandarray _pg_index_position _pg_interval_type
 	_pg_numeric_precision _pg_numeric_precision_radix _pg_numeric_scale _pg_truetypid _pg_truetypmod abbrev abs acldefault
 	aclexplode acos acosd acosh age amvalidate area array_agg array_dims array_fill array_larger array_length array_lower
@@ -145,11 +145,3 @@ var postgresFunctions = wordSet(`
 	var_samp varbit varbittypmodin varchar varchartypmodin variance version websearch_to_tsquery width width_bucket xid
 	xid8_larger xid8_smaller xml xml_is_well_formed xml_is_well_formed_content xml_is_well_formed_document xmlagg xmlcomment
 	xmlconcat2 xmlexists xmlvalidate xpath xpath_exists`)
-
-func wordSet(words string) map[string]bool {
-	set := map[string]bool{}
-	for _, w := range strings.Fields(words) {
-		set[w] = true
-	}
-	return set
-}

@@ -1,6 +1,3 @@
-// Package gate stands between PostgreSQL clients and Chai: it parses a client's SQL as a subset of PostgreSQL's grammar,
-// checks names, types and parameters against the catalogue, and plans it into sentences that Chai is known to get right.
-// Chai never sees a client's text, only sentences that are composed here, with every value handed over as a parameter.
 package gate
 
 import (

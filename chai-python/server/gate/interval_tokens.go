@@ -1,6 +1,9 @@
 package gate
 
-import "strings"
+import (
+	"chaisqld/gate/syntax"
+	"strings"
+)
 
 // intervalToken is a part of the text of an interval.
 type intervalToken struct {
@@ -18,7 +21,7 @@ const (
 )
 
 // dateWords are followed by a digit without becoming part of a date.
-var dateWords = wordSet(`ad allballs am apr april at aug august bc d dec december dow doy dst epoch feb february fri friday h infinity
+var dateWords = syntax.WordSet(`ad allballs am apr april at aug august bc d dec december dow doy dst epoch feb february fri friday h infinity
 	isodow isoyear j jan january jd jul julian july jun june m mar march may mm mon monday nov november now oct october on pm s sat
 	saturday sep sept september sun sunday t thu thur thurs thursday today tomorrow tue tues tuesday wed wednesday weds y yesterday`)
 

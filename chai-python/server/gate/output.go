@@ -5,6 +5,8 @@ import (
 	"chaisqld/pgerr"
 )
 
+// What a statement returns: the select list or RETURNING, bound, named as PostgreSQL names it, and computed.
+
 // outputItem is one column of a result: a select list's or RETURNING's.
 type outputItem struct {
 	x    node

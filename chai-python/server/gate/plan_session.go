@@ -2,6 +2,8 @@ package gate
 
 import "chaisqld/gate/syntax"
 
+// Statements of the session: package wire carries them out, the gate only says what they ask for.
+
 // sessionPlan describes a statement that the session answers.
 func sessionPlan(s *syntax.Session) *Plan {
 	switch s.Verb {

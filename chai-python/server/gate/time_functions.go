@@ -14,15 +14,15 @@ var timeFunctions = []function{
 	{name: "date_trunc", params: []Type{Text, Timestamptz}, of: Timestamptz, setting: true, apply: truncateTime(Timestamptz)},
 	{name: "date_trunc", params: []Type{Text, Timestamptz, Text}, of: Timestamptz}, // in a time zone
 	{name: "date_trunc", params: []Type{Text, Interval}, of: Interval, apply: truncateInterval},
-	{name: "extract", params: []Type{Text, Timestamp}, of: Numeric, apply: takeField(Timestamp, numericField)},
-	{name: "extract", params: []Type{Text, Timestamptz}, of: Numeric, setting: true, apply: takeField(Timestamptz, numericField)},
-	{name: "extract", params: []Type{Text, Date}, of: Numeric, apply: takeField(Date, numericField)},
-	{name: "extract", params: []Type{Text, Interval}, of: Numeric, apply: takeField(Interval, numericField)},
+	{name: "extract", params: []Type{Text, Timestamp}, of: Numeric, apply: takeField(Timestamp, asNumericField)},
+	{name: "extract", params: []Type{Text, Timestamptz}, of: Numeric, setting: true, apply: takeField(Timestamptz, asNumericField)},
+	{name: "extract", params: []Type{Text, Date}, of: Numeric, apply: takeField(Date, asNumericField)},
+	{name: "extract", params: []Type{Text, Interval}, of: Numeric, apply: takeField(Interval, asNumericField)},
 	{name: "extract", params: []Type{Text, timeOfDay}, of: Numeric},
-	{name: "date_part", params: []Type{Text, Timestamp}, of: Float8, apply: takeField(Timestamp, floatField)},
-	{name: "date_part", params: []Type{Text, Timestamptz}, of: Float8, setting: true, apply: takeField(Timestamptz, floatField)},
-	{name: "date_part", params: []Type{Text, Date}, of: Float8, apply: fromDate(1, takeField(Timestamp, floatField))},
-	{name: "date_part", params: []Type{Text, Interval}, of: Float8, apply: takeField(Interval, floatField)},
+	{name: "date_part", params: []Type{Text, Timestamp}, of: Float8, apply: takeField(Timestamp, asFloatField)},
+	{name: "date_part", params: []Type{Text, Timestamptz}, of: Float8, setting: true, apply: takeField(Timestamptz, asFloatField)},
+	{name: "date_part", params: []Type{Text, Date}, of: Float8, apply: fromDate(1, takeField(Timestamp, asFloatField))},
+	{name: "date_part", params: []Type{Text, Interval}, of: Float8, apply: takeField(Interval, asFloatField)},
 	{name: "date_part", params: []Type{Text, timeOfDay}, of: Float8},
 	{name: "date", params: []Type{Timestamp}, of: Date, apply: dateOfTime},
 	{name: "date", params: []Type{Timestamptz}, of: Date, setting: true, apply: dateOfTime},
@@ -59,7 +59,7 @@ func truncateInterval(_ *scope, args []any) (any, error) {
 }
 
 // takeField gives a field as the type of number that shape makes of it.
-func takeField(t Type, shape func(f timeField) any) apply {
+func takeField(t Type, shape func(f fieldValue) any) apply {
 	return func(s *scope, args []any) (any, error) {
 		name := args[0].(string)
 		u, err := fieldNamed(name, t)

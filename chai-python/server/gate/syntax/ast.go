@@ -1,5 +1,7 @@
 package syntax
 
+// The tree: what parsing gives, and package gate binds.
+
 // Statement is one of the pointer types below.
 type Statement interface{ statement() }
 

@@ -3,7 +3,7 @@ package syntax
 import "strings"
 
 // catalogueSchemas are PostgreSQL's own.
-var catalogueSchemas = wordSet("pg_catalog information_schema")
+var catalogueSchemas = WordSet("pg_catalog information_schema")
 
 // CatalogueTable finds the first table of PostgreSQL's own schemas that a FROM or JOIN of the source names, whether or not
 // the rest can be parsed. It gives the name with its schema and the byte offset; "" if there is none.
@@ -29,7 +29,7 @@ func CatalogueTable(source string, depth int) (name string, at int) {
 }
 
 // columnKeywords may name a column without quotes, but PostgreSQL writes them in quotes all the same.
-var columnKeywords = wordSet(`between bigint bit boolean char character coalesce dec decimal exists extract float greatest grouping
+var columnKeywords = WordSet(`between bigint bit boolean char character coalesce dec decimal exists extract float greatest grouping
 	inout int integer interval least national nchar none normalize nullif numeric out overlay position precision real row setof
 	smallint substring time timestamp treat trim values varchar xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces
 	xmlparse xmlpi xmlroot xmlserialize xmltable`)

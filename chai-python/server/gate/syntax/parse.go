@@ -197,7 +197,7 @@ func (p *parser) names() []Name {
 }
 
 // reserved words cannot name a table or column without quotes. The list is PostgreSQL's, reserved and type_func_name.
-var reserved = wordSet(`all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate
+var reserved = WordSet(`all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate
 	collation column concurrently constraint create cross current_catalog current_date current_role current_schema current_time
 	current_timestamp current_user default deferrable desc distinct do else end except false fetch for foreign freeze from full
 	grant group having ilike in initially inner intersect into is isnull join lateral leading left like limit localtime
@@ -205,7 +205,8 @@ var reserved = wordSet(`all analyse analyze and any array as asc asymmetric auth
 	select session_user similar some symmetric table tablesample then to trailing true union unique user using variadic verbose
 	when where window with`)
 
-func wordSet(words string) map[string]bool {
+// WordSet makes a set of the words of a text.
+func WordSet(words string) map[string]bool {
 	set := map[string]bool{}
 	for _, w := range strings.Fields(words) {
 		set[w] = true
@@ -249,3 +250,5 @@ func parseWith(source string, depth int, grammar func(*parser)) (err error) {
 
 // Position turns a byte offset into a position as clients count it: characters from 1.
 func Position(source string, at int) int { return position(source, at) }
+
+func upper(s string) string { return strings.ToUpper(s) }

@@ -298,7 +298,7 @@ func (p *parser) parenthesized(t token) Expr {
 }
 
 // afterQuery may follow a query in parentheses that is itself in parentheses, and no other expression.
-var afterQuery = wordSet("order limit offset fetch union intersect except")
+var afterQuery = WordSet("order limit offset fetch union intersect except")
 
 func (p *parser) paramNumber(t token) int {
 	number, err := strconv.Atoi(t.value)

@@ -117,22 +117,3 @@ func (p *parser) selectClauses(s *Select) {
 		s.Having = p.expr()
 	}
 }
-
-// explain takes EXPLAIN and what it is about.
-func (p *parser) explain() Statement {
-	const hint = "Write EXPLAIN and the statement: it tells how the statement would read, and does not run it."
-	s := &Explain{At: p.take().at}
-	switch t := p.peek(); {
-	case t.is("analyze"), t.is("analyse"), t.is("verbose"):
-		p.unsupported(t.at, "EXPLAIN "+upper(t.value), hint)
-	case t.is("(") && !p.beginsQuery(0):
-		p.unsupported(t.at, "EXPLAIN with options", hint)
-	case t.is("("), explainable[t.value] && t.kind == word:
-		s.Statement = p.statementBody(t)
-	default:
-		p.unexpected()
-	}
-	return s
-}
-
-var explainable = wordSet("select values table insert update delete with")

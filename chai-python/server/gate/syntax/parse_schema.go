@@ -1,5 +1,7 @@
 package syntax
 
+// CREATE, DROP and TRUNCATE.
+
 func (p *parser) create() Statement {
 	start := p.take() // CREATE
 	t := p.peek()
@@ -186,75 +188,4 @@ func (p *parser) dropped(ifExists bool) Name {
 	p.label()
 	n.Schema = n.Text
 	return n
-}
-
-// typeName takes a type with its modifiers.
-func (p *parser) typeName() TypeName {
-	t := p.peek()
-	n := p.typeLabel()
-	switch {
-	case n.Text == "double":
-		p.expect("precision")
-		n.Text = "double precision"
-	case (n.Text == "character" || n.Text == "char") && p.accept("varying"):
-		n.Text = "character varying"
-	case n.Text == "pg_catalog" && p.accept("."):
-		n = p.label()
-	}
-	result := TypeName{Name: n.Text, At: t.at, Modifiers: p.modifiers()}
-	switch n.Text {
-	case "timestamp", "time":
-		result.Name += p.timeZone()
-	case "interval":
-		p.intervalFields(&result)
-	}
-	for p.accept("[") {
-		if p.peek().kind == integer {
-			p.next++
-		}
-		p.expect("]")
-		result.Array = true
-	}
-	return result
-}
-
-func (p *parser) typeLabel() Name {
-	if t := p.peek(); t.kind != word && t.kind != quoted || t.kind == word && (reserved[t.value] || notTypes[t.value]) {
-		p.unexpected()
-	}
-	return p.label()
-}
-
-// notTypes are words that may name a column, but no type.
-var notTypes = wordSet(`between coalesce exists extract greatest grouping inout least none normalize nullif out overlay position
-	precision row substring treat trim values`)
-
-func (p *parser) modifiers() []string {
-	if !p.accept("(") {
-		return nil
-	}
-	var list []string
-	for {
-		t := p.take()
-		if t.kind != integer {
-			p.next--
-			p.unexpected()
-		}
-		list = append(list, t.value)
-		if !p.accept(",") {
-			break
-		}
-	}
-	p.expect(")")
-	return list
-}
-
-func (p *parser) timeZone() string {
-	if p.accept("without", "time", "zone") {
-		return ""
-	}
-	if p.accept("with", "time", "zone") {
-		return " with time zone"
-	}
-	return ""
 }

@@ -2,6 +2,8 @@ package syntax
 
 import "strings"
 
+// Transactions, settings, and what else concerns the session alone.
+
 func (p *parser) begin() Statement {
 	s := &Session{Verb: "begin"}
 	if p.accept("start") {

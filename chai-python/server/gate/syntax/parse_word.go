@@ -4,7 +4,7 @@ import "chaisqld/pgerr"
 
 // Expressions that begin with a word: constants, functions, casts and columns.
 
-var keywordFunctions = wordSet(`current_timestamp localtimestamp current_user session_user user current_catalog current_schema
+var keywordFunctions = WordSet(`current_timestamp localtimestamp current_user session_user user current_catalog current_schema
 	current_role current_date current_time localtime`)
 
 func (p *parser) wordExpr(t token) Expr {

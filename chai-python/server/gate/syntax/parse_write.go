@@ -1,8 +1,6 @@
 package syntax
 
-import "strings"
-
-func upper(s string) string { return strings.ToUpper(s) }
+// INSERT, UPDATE, DELETE and RETURNING.
 
 func (p *parser) insert() Statement {
 	p.expect("insert", "into")

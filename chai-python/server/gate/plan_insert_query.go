@@ -36,11 +36,6 @@ func (b *binder) insertQuery(p *insertPlan, s *syntax.Insert, places []int) (err
 	return fillDefaults(p.table, row, b.limits)
 }
 
-// inner is a binder for a query within the statement; outer is the one whose columns it might name, nil for none.
-func (b *binder) inner(outer *binder) *binder {
-	return &binder{sql: b.sql, limits: b.limits, identity: b.identity, catalogue: b.catalogue, params: b.params, outer: outer}
-}
-
 // insertQuery is INSERT … SELECT, whose rows are looked for before the writer is asked for.
 type insertQuery struct{ *insertPlan }
 

@@ -5,6 +5,8 @@ import (
 	"chaisqld/pgerr"
 )
 
+// Calls: a name and arguments become an aggregate, a cast, a function that is computed, or a constant.
+
 const functionsHint = "docs/sql.md lists the functions that are supported. Compute the others in the client and pass the value as a parameter."
 
 // call binds the call of a function.
@@ -99,4 +101,40 @@ func (b *binder) plainFunction(x *syntax.Call) node {
 		return &constant{"", Text}
 	}
 	return nil
+}
+
+// function binds a call of a function by the types of its arguments.
+func (b *binder) function(x *syntax.Call, args []node) (node, error) {
+	f, several := resolve(functions[x.Name], typesOf(args))
+	switch {
+	case several:
+		return nil, b.fail(x.At(), ambiguousFunction, "function %s(%s) is not unique", x.Name, typeNamesOf(args)).
+			WithHint("Could not choose a best candidate function. You might need to add explicit type casts.")
+	case f == nil:
+		return nil, b.noFunction(x, args)
+	case f.apply == nil:
+		return nil, b.fail(x.At(), pgerr.FeatureNotSupported, "function %s(%s) is not supported", x.Name, namesOf(f.params)).
+			WithHint(functionsHint)
+	}
+	return b.callOf(f, args, x.Args)
+}
+
+func (b *binder) noFunction(x *syntax.Call, args []node) error {
+	return b.fail(x.At(), pgerr.UndefinedFunction, "function %s(%s) does not exist", x.Name, typeNamesOf(args)).
+		WithHint("No function matches the given name and argument types. You might need to add explicit type casts.")
+}
+
+// callOf gives the arguments the types that a function takes.
+func (b *binder) callOf(f *function, args []node, from []syntax.Expr) (node, error) {
+	for i, n := range args {
+		n, err := b.coerceOpen(n, f.params[i], from[i])
+		if err == nil && n.typ().family() != textFamily {
+			n, err = b.castNode(n, f.params[i], from[i])
+		}
+		if err != nil {
+			return nil, err
+		}
+		args[i] = n
+	}
+	return &functionCall{f, args}, nil
 }
