@@ -42,9 +42,9 @@ func TestNumbersThatAnIndexMustNotHold(t *testing.T) {
 
 // An index on a table of any size, as long as nothing else is in its transaction.
 func TestIndexLargerThanATransaction(t *testing.T) {
-	d := openMemory(t)
+	d := openCharged(t, 200_000)
 	d.exec("CREATE TABLE", `CREATE TABLE t (k TEXT PRIMARY KEY, v TEXT)`)
-	const rows, batch = 24_000, 4_000
+	const rows, batch = 2_400, 400
 	for from := 0; from < rows; from += batch {
 		err := d.engine.Write(context.Background(), engine.WriteRequest{Run: func(w engine.Writer) error {
 			table := w.Catalogue().Table("t")

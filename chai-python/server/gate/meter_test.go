@@ -273,24 +273,25 @@ func TestMemoryIsShared(t *testing.T) {
 func TestLongReadsTakeTurns(t *testing.T) {
 	d := openMemory(t)
 	lane := gate.NewLane(1)
+	long := strings.Repeat("a", 2<<20) // several slices of work
 	work := func(ctx context.Context) error {
 		m := gate.NewMeter(lane, nil, 0)
 		m.Begin(ctx)
 		defer m.End()
-		return d.runWith(m, `SELECT $1 LIKE '%ab%'`, strings.Repeat("a", 4<<20))
+		return d.runWith(m, `SELECT $1 LIKE '%ab%'`, long)
 	}
 	ended := make(chan error)
-	for range 8 {
+	for range 4 {
 		go func() { ended <- work(context.Background()) }()
 	}
-	for range 8 {
+	for range 4 {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	}
 	holder := gate.NewMeter(lane, nil, 0)
 	holder.Begin(context.Background())
-	if err := d.runWith(holder, `SELECT $1 LIKE '%ab%'`, strings.Repeat("a", 4<<20)); err != nil { // and does not leave
+	if err := d.runWith(holder, `SELECT $1 LIKE '%ab%'`, long); err != nil { // and does not leave
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
