@@ -53,6 +53,13 @@ func startChaisqld(t *testing.T) (dsn string) {
 	return "host=" + dir + " port=5432 user=tester dbname=chai sslmode=disable"
 }
 
+// bothServers starts and connects to chaisqld and PostgreSQL; without the latter the test is skipped.
+func bothServers(t *testing.T) (ours, theirs *pgconn.PgConn) {
+	t.Helper()
+	postgres := startPostgres(t)
+	return connect(t, startChaisqld(t)), connect(t, postgres)
+}
+
 // connect tries until the server answers.
 func connect(t *testing.T, dsn string) *pgconn.PgConn {
 	t.Helper()

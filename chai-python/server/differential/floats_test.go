@@ -13,7 +13,7 @@ import (
 // TestFloatsAreWrittenAlike compares how floats become text where made-up statements seldom come: all over the range, and
 // where a short number lies halfway between two floats.
 func TestFloatsAreWrittenAlike(t *testing.T) {
-	ours, theirs := connect(t, startChaisqld(t)), connect(t, startPostgres(t))
+	ours, theirs := bothServers(t)
 	random := rand.New(rand.NewPCG(*seed, 1))
 	for range 100 {
 		var items []string

@@ -11,7 +11,7 @@ import (
 // TestIntervalsAreReadAlike compares what texts are intervals, and which ones: made-up statements have too few of them. What
 // is read is written again, and computed with.
 func TestIntervalsAreReadAlike(t *testing.T) {
-	ours, theirs := connect(t, startChaisqld(t)), connect(t, startPostgres(t))
+	ours, theirs := bothServers(t)
 	random := rand.New(rand.NewPCG(*seed, 2))
 	read, different := 0, 0
 	for range max(*statements, 1) {

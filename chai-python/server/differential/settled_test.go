@@ -8,7 +8,8 @@ import (
 // TestSettledStatements runs statements that somebody has thought of, one after the other on one table that begins empty.
 // Each runs through both protocols, and none of them may be refused or differ.
 func TestSettledStatements(t *testing.T) {
-	c := &comparison{T: t, theirs: connect(t, startPostgres(t)), ours: connect(t, startChaisqld(t)), counts: map[string]int{}}
+	ours, theirs := bothServers(t)
+	c := &comparison{T: t, theirs: theirs, ours: ours, counts: map[string]int{}}
 	c.table = &table{columns: []tableColumn{{name: "k"}}}
 	for _, mode := range []mode{simple, prepared} {
 		for _, list := range [][]string{slices.Concat(settledStatements, settledFunctions, settledTimes, settledArrays), settledGroups, settledQueries, settledSubqueries} {

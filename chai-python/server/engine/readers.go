@@ -75,14 +75,9 @@ func (p *readers) pause() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.current != nil && len(p.current.free) < p.size {
-		g := p.current
-		p.mu.Unlock()
-		c, err := p.open(g)
-		p.mu.Lock()
-		if err != nil {
+		if err := p.openFree(); err != nil {
 			return err
 		}
-		g.free = append(g.free, c)
 	}
 	p.paused = true
 	for p.opening > 0 {
@@ -126,20 +121,29 @@ func (p *readers) resume() error {
 	defer p.mu.Unlock()
 	for len(p.waiting) > 0 {
 		if len(p.current.free) == 0 {
-			g := p.current
-			p.mu.Unlock()
-			c, err := p.open(g)
-			p.mu.Lock()
-			if err != nil {
+			if err := p.openFree(); err != nil {
 				return err
 			}
-			g.free = append(g.free, c)
 			continue // who waited may have left
 		}
 		p.waiting[0] <- p.pop()
 		p.waiting = p.waiting[1:]
 	}
 	p.paused = false
+	return nil
+}
+
+// openFree adds a free connection to the current generation. p.mu is held, but
+// not while the transaction begins.
+func (p *readers) openFree() error {
+	g := p.current
+	p.mu.Unlock()
+	c, err := p.open(g)
+	p.mu.Lock()
+	if err != nil {
+		return err
+	}
+	g.free = append(g.free, c)
 	return nil
 }
 

@@ -174,15 +174,20 @@ func (b *binder) where(x syntax.Expr) (node, error) {
 
 // pair binds two expressions that are compared with each other.
 func (b *binder) pair(op string, x, y syntax.Expr) (node, node, error) {
-	left, err := b.expr(x)
-	if err != nil {
-		return nil, nil, err
-	}
-	right, err := b.expr(y)
+	left, right, err := b.sides(x, y)
 	if err != nil {
 		return nil, nil, err
 	}
 	return b.unify(op, left, right, x, y)
+}
+
+// sides binds what stands on both sides of an operator; open ones stay so.
+func (b *binder) sides(x, y syntax.Expr) (left, right node, err error) {
+	if left, err = b.expr(x); err != nil {
+		return nil, nil, err
+	}
+	right, err = b.expr(y)
+	return left, right, err
 }
 
 // unify gives open sides the type of the other and refuses types that do not compare.

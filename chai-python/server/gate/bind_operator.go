@@ -56,11 +56,7 @@ func (b *binder) binary(x *syntax.Binary) (node, error) {
 }
 
 func (b *binder) arithmetic(x *syntax.Binary) (node, error) {
-	left, err := b.expr(x.Left)
-	if err != nil {
-		return nil, err
-	}
-	right, err := b.expr(x.Right)
+	left, right, err := b.sides(x.Left, x.Right)
 	if err != nil {
 		return nil, err
 	}

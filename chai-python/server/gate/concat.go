@@ -59,11 +59,7 @@ func (s *scope) spendRepeating(bytes int, times int64, more int) error {
 
 // concat binds ||. Beside a text any value becomes one.
 func (b *binder) concat(x *syntax.Binary) (node, error) {
-	left, err := b.expr(x.Left)
-	if err != nil {
-		return nil, err
-	}
-	right, err := b.expr(x.Right)
+	left, right, err := b.sides(x.Left, x.Right)
 	if err != nil {
 		return nil, err
 	}

@@ -36,10 +36,22 @@ func (d *database) shown(sql string, args ...any) string {
 	return strings.Join(lines, "\n")
 }
 
+// answers compares what SELECTs give, as shown writes it, or ERROR and a SQLSTATE.
+func (d *database) answers(wanted map[string]string) {
+	d.Helper()
+	for sql, want := range wanted {
+		if code, fails := strings.CutPrefix(want, "ERROR "); fails {
+			d.fails(code, sql)
+		} else if got := d.shown(sql); got != want {
+			d.Errorf("%s:\n got %s\nwant %s", sql, got, want)
+		}
+	}
+}
+
 // TestFunctions are what PostgreSQL answers. More of them are compared with it, see the package differential.
 func TestFunctions(t *testing.T) {
 	d := openMemory(t)
-	for sql, want := range map[string]string{
+	d.answers(map[string]string{
 		`SELECT initcap('hello wORLD'), reverse('aé🜁'), ascii('é'), chr(233), starts_with('abc', 'ab')`:                                            `Hello World|🜁éa|233|é|t`,
 		`SELECT TRIM(' a '), TRIM(LEADING 'x' FROM 'xax'), btrim('xyxaxy', 'xy'), rtrim('éaé', 'é'), btrim('\x010201'::bytea, '\x01')`:             `a|ax|a|éa|\x02`,
 		`SELECT replace('abcabc', 'b', 'xx'), replace('abc', '', 'x'), POSITION('é' IN 'aé'), strpos('abc', 'z'), position('\x62'::bytea in 'ab')`: `axxcaxxc|abc|2|0|2`,
@@ -54,13 +66,7 @@ func TestFunctions(t *testing.T) {
 		`SELECT abs(-1.50), round(2.5), round(2.5::float8), round(1234.567, -2), trunc(-1.57, 1), ceil(-0.5), floor(-1.5), sign(-2), mod(-7, 3), div(7.5, 2), sqrt(2), sqrt(2.0)`: `1.50|3|2|1200|-1.5|0|-2|-1|-1|3|1.4142135623730951|1.414213562373095`,
 		`SELECT abs(-2147483648)`: `ERROR 22003`, `SELECT sqrt(-1.0)`: `ERROR 2201F`, `SELECT substr('abc', 2, -1)`: `ERROR 22011`, `SELECT trunc('1.5')`: `ERROR 42725`, `SELECT to_hex(1::smallint)`: `ERROR 42725`,
 		`SELECT length(1)`: `ERROR 42883`, `SELECT left('a', 1::bigint)`: `ERROR 42883`, `SELECT substring('abc' FROM 'b')`: `ERROR 0A000`, `SELECT power(2, 3)`: `ERROR 0A000`, `SELECT concat($1)`: `ERROR 42P18`,
-	} {
-		if code, fails := strings.CutPrefix(want, "ERROR "); fails {
-			d.fails(code, sql)
-		} else if got := d.shown(sql); got != want {
-			t.Errorf("%s:\n got %s\nwant %s", sql, got, want)
-		}
-	}
+	})
 }
 
 // TestUnknownFunctions: what PostgreSQL has is told apart from what nobody has.

@@ -195,12 +195,9 @@ func (b *binder) like(x *syntax.Like) (node, error) {
 	if x.Escape != nil {
 		from = append(from, x.Escape)
 	}
-	list := make([]node, len(from))
-	for i := range from {
-		var err error
-		if list[i], err = b.expr(from[i]); err != nil {
-			return nil, err
-		}
+	list, err := b.list(from)
+	if err != nil {
+		return nil, err
 	}
 	of, first := Text, list[0].typ()
 	switch {
@@ -209,7 +206,6 @@ func (b *binder) like(x *syntax.Like) (node, error) {
 		of = Bytea
 	}
 	for i := range list {
-		var err error
 		if list[i], err = b.coerceOpen(list[i], of, from[i]); err != nil {
 			return nil, err
 		}

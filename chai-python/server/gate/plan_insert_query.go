@@ -52,16 +52,7 @@ func (p insertQuery) find(x *execution) ([][]any, error) {
 	return rows, err
 }
 
-func (p insertQuery) execute(x *execution) (*Result, error) {
-	if _, err := x.writer(); err != nil {
-		return nil, err
-	}
-	rows, err := p.find(x)
-	if err != nil {
-		return nil, err
-	}
-	return p.change(x, rows)
-}
+func (p insertQuery) execute(x *execution) (*Result, error) { return changeFound(x, p) }
 
 // change inserts the rows that were found.
 func (p insertQuery) change(x *execution, rows [][]any) (*Result, error) {

@@ -41,16 +41,7 @@ func (b *binder) updatePlan(s *syntax.Update) (*updatePlan, error) {
 
 func (p *updatePlan) bytes(args []any) int { return argumentBytes(args) }
 
-func (p *updatePlan) execute(x *execution) (*Result, error) {
-	if _, err := x.writer(); err != nil {
-		return nil, err
-	}
-	rows, err := p.find(x)
-	if err != nil {
-		return nil, err
-	}
-	return p.change(x, rows)
-}
+func (p *updatePlan) execute(x *execution) (*Result, error) { return changeFound(x, p) }
 
 func (p *updatePlan) scouts() bool    { return !p.scan.byPrimaryKey() || lookThrough(p.selections) }
 func (p *updatePlan) target() *scan   { return p.scan }

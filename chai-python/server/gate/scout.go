@@ -28,6 +28,18 @@ type scout interface {
 	nothing() string // the tag where there are no rows
 }
 
+// changeFound runs a scout that was not sent ahead.
+func changeFound(x *execution, s scout) (*Result, error) {
+	if _, err := x.writer(); err != nil {
+		return nil, err
+	}
+	rows, err := s.find(x)
+	if err != nil {
+		return nil, err
+	}
+	return s.change(x, rows)
+}
+
 // targeted is a scout that changes rows which are there, and might be others by then.
 type targeted interface{ target() *scan }
 
