@@ -74,7 +74,7 @@ var differences = []difference{
 	}},
 	{"limits", func(s *statement, ours, theirs outcome) bool { return ours.code == "54000" }},
 	{"which of several errors", func(s *statement, ours, theirs outcome) bool {
-		return ours.code != "" && theirs.code != "" && (s.mutated || s.anyRow && later(ours) && later(theirs))
+		return ours.code != "" && theirs.code != "" && (s.mutated || s.anyRow && later(ours) && later(theirs) || lacksField(theirs) && late(ours))
 	}},
 	{"same class", func(s *statement, ours, theirs outcome) bool {
 		return ours.code != "" && theirs.code != "" && ours.code[:2] == theirs.code[:2]
@@ -113,6 +113,11 @@ func later(o outcome) bool { return class(o, "22") || class(o, "23") || class(o,
 
 // late says whether an error comes from computing a value.
 func late(o outcome) bool { return class(o, "22") || class(o, "21") }
+
+// lacksField says whether a type was found to lack a field, for which the code is not that of a computation.
+func lacksField(o outcome) bool {
+	return o.code == "0A000" && strings.Contains(o.message, "not supported for type")
+}
 
 func class(o outcome, class string) bool { return strings.HasPrefix(o.code, class) }
 
