@@ -107,6 +107,9 @@ func (b *binder) quantified(x *syntax.Quantified) (node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if array.other != nil {
+		return nil, b.fail(x.Array.At(), wrongObjectType, "op ANY/ALL (array) requires array on right side")
+	}
 	n, err := b.memberOf(left, array, x)
 	if err != nil || !x.Not {
 		return n, err
@@ -116,9 +119,10 @@ func (b *binder) quantified(x *syntax.Quantified) (node, error) {
 
 // boundArray is an array as far as it is known: its elements, else what gives them.
 type boundArray struct {
-	of   Type
-	list []node
-	from node // nil: list it is
+	of    Type
+	list  []node
+	from  node // nil: list it is
+	other node // what stands where an array is wanted, and is none
 }
 
 func (b *binder) memberOf(left node, array *boundArray, x *syntax.Quantified) (node, error) {
@@ -165,10 +169,8 @@ func (b *binder) array(x syntax.Expr, beside Type) (*boundArray, error) {
 			return b.castArray(x)
 		}
 	}
-	if _, err := b.expr(x); err != nil {
-		return nil, err
-	}
-	return nil, b.fail(x.At(), wrongObjectType, "op ANY/ALL (array) requires array on right side")
+	n, err := b.expr(x)
+	return &boundArray{other: n}, err
 }
 
 // arrayOf binds ARRAY[…]; to is the type that its elements were told, nil for the one that they have in common.
@@ -218,7 +220,7 @@ func (b *binder) arrayParameter(x *syntax.Param, of Type) (*boundArray, error) {
 		return &boundArray{of: of, from: n}, nil
 	}
 	if n.typ().family() != openFamily {
-		return nil, b.fail(x.At(), wrongObjectType, "op ANY/ALL (array) requires array on right side")
+		return &boundArray{other: n}, nil
 	}
 	array, err := b.coerceOpen(n, arrays[of], x)
 	return &boundArray{of: of, from: array}, err
@@ -237,8 +239,15 @@ func (b *binder) castArray(x *syntax.Cast) (*boundArray, error) {
 	}
 	array, err := b.array(x.X, to)
 	switch {
-	case err != nil || array.of == to:
-		return array, err
+	case err != nil:
+		return nil, err
+	case array.other != nil && array.other.typ().family() == textFamily:
+		return nil, b.fail(x.X.At(), pgerr.FeatureNotSupported, "an array from a computed text is not supported").
+			WithHint("Give it as a parameter, as '{…}' or as ARRAY[…].")
+	case array.other != nil:
+		return nil, b.fail(x.X.At(), "42846", "cannot cast type %s to %s", array.other.typ().Name, arrays[to].Name)
+	case array.of == to:
+		return array, nil
 	case array.from == nil:
 		for i, n := range array.list {
 			if array.list[i], err = b.castNode(n, to, x.X); err != nil {
