@@ -38,7 +38,7 @@ class Exchange(Response):
         *,
         clash: NameClash,
     ) -> None:
-        super().__init__(start_response)
+        Response.__init__(self, start_response)  # super() would be a tenth of what an untouched request costs
         self._clash = clash
         self._visit = visit
         self._transport = transport
