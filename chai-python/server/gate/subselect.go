@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -144,7 +145,7 @@ func hashable(v any) any {
 	case []byte:
 		return string(v)
 	case float64:
-		return storedFloat(v)
+		return math.Float64bits(storedFloat(v)) // as a map's key, NaN is never found again
 	case Span:
 		return v.length()
 	case Decimal:
