@@ -117,3 +117,18 @@ func (d *database) createSessions() {
 }
 
 func after(minutes int) time.Time { return testNow.Add(time.Duration(minutes) * time.Minute) }
+
+// mustEnd fails where work goes on beyond all patience: what nothing stops would otherwise end the whole test run.
+func mustEnd(t *testing.T, work func()) {
+	t.Helper()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		work()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Fatal("has not ended")
+	}
+}

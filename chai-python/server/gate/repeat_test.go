@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"chaisqld/gate"
 	"chaisqld/pgerr"
@@ -40,20 +39,13 @@ func TestNestedExpressionsTakeNoMoreTimeThanTheirText(t *testing.T) {
 			if strings.Contains(test.sql, "$1") {
 				args = []any{nil}
 			}
-			ended := make(chan struct{})
-			go func() {
-				defer close(ended)
+			mustEnd(t, func() {
 				_, err := d.run(test.sql, args...)
 				var e *pgerr.Error
 				if refused := errors.As(err, &e) && e.Code == pgerr.ProgramLimitExceeded; refused != test.refused || err != nil && !refused {
 					t.Error(describe(err))
 				}
-			}()
-			select {
-			case <-ended:
-			case <-time.After(30 * time.Second):
-				t.Fatal("has not ended")
-			}
+			})
 		})
 	}
 }

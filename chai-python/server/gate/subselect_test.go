@@ -3,7 +3,6 @@ package gate_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"chaisqld/gate"
 	"chaisqld/pgerr"
@@ -27,21 +26,14 @@ func TestNestedSelectsTakeNoMoreTimeThanTheirText(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := *d
 			d.TB = t
-			ended := make(chan struct{})
-			go func() {
-				defer close(ended)
+			mustEnd(t, func() {
 				if _, err := d.run(`CREATE TABLE IF NOT EXISTS t (k INT PRIMARY KEY)`); err != nil {
 					t.Error(describe(err))
 				}
 				if r, err := d.run(sql); err != nil || len(r.Rows) != 1 {
 					t.Error(describe(err))
 				}
-			}()
-			select {
-			case <-ended:
-			case <-time.After(30 * time.Second):
-				t.Fatal("has not ended")
-			}
+			})
 		})
 	}
 }
