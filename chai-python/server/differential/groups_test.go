@@ -118,6 +118,7 @@ func (g *generator) groupItem(by []string) string {
 	case n < 9 && len(by) > 0:
 		return pick(g.r, by)
 	case n == 9 && len(by) > 0:
+		g.s.computes = true
 		return "(" + pick(g.r, by) + ")" + pick(g.r, []string{" + 1", " IS NULL", "::text", " = " + g.aggregate(), " || 'x'"})
 	case n == 10:
 		return g.leaf(g.kindOfColumn())
