@@ -108,6 +108,7 @@ func (g *generator) grouped(from string) string {
 	}
 	if chance(g.r, 40) {
 		having = g.join("HAVING", g.having(by))
+		g.s.fallible = true // whether it is asked before or after the aggregates are computed
 	}
 	return g.join("SELECT", items, "FROM", from, where, group, having, g.groupOrder(by), g.limits())
 }

@@ -25,6 +25,13 @@ type inSelect struct {
 
 func (n *inSelect) typ() Type { return Bool }
 func (n *inSelect) eval(s *scope) (any, error) {
+	in, err := s.outcomeOf(n.from)
+	if err != nil || in == nil {
+		return nil, err
+	}
+	if in.rows == 0 {
+		return false, nil // whatever is looked for, even if it cannot be computed
+	}
 	x, err := n.x.eval(s)
 	if err != nil {
 		return nil, err
@@ -32,12 +39,7 @@ func (n *inSelect) eval(s *scope) (any, error) {
 	if err := s.spendOn(x); err != nil {
 		return nil, err
 	}
-	in, err := s.outcomeOf(n.from)
 	switch {
-	case err != nil || in == nil:
-		return nil, err
-	case in.rows == 0:
-		return false, nil
 	case x == nil:
 		return nil, nil
 	case in.set.has(x):
