@@ -110,7 +110,11 @@ func (g *generator) grouped(from string) string {
 		having = g.join("HAVING", g.having(by))
 		g.s.fallible = true // whether it is asked before or after the aggregates are computed
 	}
-	return g.join("SELECT", items, "FROM", from, where, group, having, g.groupOrder(by), g.limits())
+	order, limits := g.groupOrder(by), g.limits()
+	if limits != "" {
+		g.s.fallible = true // aggregates of groups that are left out may be computed or not
+	}
+	return g.join("SELECT", items, "FROM", from, where, group, having, order, limits)
 }
 
 // groupItem is something that may be written about a group, and rarely what may not.
