@@ -11,7 +11,8 @@ func (g *generator) within(table bool) *generator {
 
 // subquery makes up a query that is a value: the same one in whatever order rows are read. Now and then it has several rows.
 func (g *generator) subquery(k kind) string {
-	g.s.anyRow = true // it may fail before another part of the statement does, or after it
+	g.s.anyRow = true   // it may fail before another part of the statement does, or after it
+	g.s.fallible = true // whether its value is asked for
 	if g.depth == 2 {
 		return g.literal(k)
 	}
@@ -33,7 +34,6 @@ func (g *generator) subquery(k kind) string {
 	case n < 9:
 		return "(" + g.join("SELECT", x, "FROM t", g.where(), "ORDER BY", key+g.direction(), "LIMIT 1", pick(g.r, []string{"", "", "OFFSET 1"})) + ")"
 	}
-	g.s.fallible = true // whether its value is asked for
 	return "(" + g.join("SELECT", x, "FROM t", g.where()) + ")"
 }
 
