@@ -1,12 +1,6 @@
 package gate
 
-import (
-	"chaisqld/gate/syntax"
-	"chaisqld/pgerr"
-)
-
-// maxText bounds what expressions can make of texts, in bytes.
-const maxText = 16 << 20
+import "chaisqld/gate/syntax"
 
 // concat is x || y of two texts or two byteas.
 type concat struct {
@@ -32,29 +26,6 @@ func (n *concat) eval(s *scope) (any, error) {
 		return append(append(make([]byte, 0, length), b...), y.([]byte)...), nil
 	}
 	return x.(string) + y.(string), nil
-}
-
-func checkTextLength(bytes int) error {
-	if bytes > maxText {
-		return pgerr.New(pgerr.ProgramLimitExceeded, "an expression makes a value of %d bytes, the limit is %d", bytes, maxText)
-	}
-	return nil
-}
-
-// spendMaking counts the work of making a value of that many bytes, if it may be that long.
-func (s *scope) spendMaking(bytes int) error {
-	if err := checkTextLength(bytes); err != nil {
-		return err
-	}
-	return s.spend(textUnits(bytes))
-}
-
-// spendRepeating is for a value that stands in another one so many times, beside more bytes.
-func (s *scope) spendRepeating(bytes int, times int64, more int) error {
-	if times > maxText {
-		return checkTextLength(max(bytes, maxText) + 1)
-	}
-	return s.spendMaking(bytes*int(times) + more)
 }
 
 // concat binds ||. Beside a text any value becomes one.

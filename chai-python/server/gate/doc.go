@@ -17,7 +17,8 @@
 // What belongs together:
 //
 //   - Queries: plan_select.go with output.go (what is returned) and order.go; grouping.go, aggregate.go, tally.go,
-//     accumulate.go and plan_aggregate.go for GROUP BY; printed.go tells whether two expressions are the same; subselect.go
+//     accumulate.go and plan_aggregate.go for GROUP BY; printed.go tells whether two expressions are the same, value_keys.go
+//     whether two values are; subselect.go
 //     has queries within expressions, values.go VALUES, quantified.go = ANY and <> ALL.
 //   - Changes: assign.go is what a column takes, row_write.go how one row is written.
 //   - Functions: function_names.go are those that PostgreSQL has; the tables of those that are here are in *_functions.go and

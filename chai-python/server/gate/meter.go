@@ -109,6 +109,16 @@ func turnOver() error {
 	return e
 }
 
+// maxText bounds what expressions can make of texts, in bytes.
+const maxText = 16 << 20
+
+func checkTextLength(bytes int) error {
+	if bytes > maxText {
+		return pgerr.New(pgerr.ProgramLimitExceeded, "an expression makes a value of %d bytes, the limit is %d", bytes, maxText)
+	}
+	return nil
+}
+
 // textUnits is the work of going through that many bytes.
 func textUnits(bytes int) int { return bytes/bytesPerUnit + 1 }
 
@@ -126,6 +136,22 @@ func (s *scope) spendOn(v any) error {
 		return s.spend(textUnits(n))
 	}
 	return nil
+}
+
+// spendMaking counts the work of making a value of that many bytes, if it may be that long.
+func (s *scope) spendMaking(bytes int) error {
+	if err := checkTextLength(bytes); err != nil {
+		return err
+	}
+	return s.spend(textUnits(bytes))
+}
+
+// spendRepeating is for a value that stands in another one so many times, beside more bytes.
+func (s *scope) spendRepeating(bytes int, times int64, more int) error {
+	if times > maxText {
+		return checkTextLength(max(bytes, maxText) + 1)
+	}
+	return s.spendMaking(bytes*int(times) + more)
 }
 
 // spendComparing counts what comparing two values takes; that of short ones is in the node's own work.

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -121,39 +120,6 @@ func (s *scope) outcomeOf(from *selection) (*outcome, error) {
 		return nil, nil
 	}
 	return in, in.err
-}
-
-// valueSet holds values in the order in which they came, without NULL and repetitions.
-type valueSet struct {
-	list []any
-	seen map[any]bool
-}
-
-func newValueSet(size int) *valueSet { return &valueSet{seen: make(map[any]bool, size)} }
-
-func (v *valueSet) has(x any) bool { return v.seen[hashable(x)] }
-
-func (v *valueSet) add(x any) {
-	if x == nil || v.has(x) {
-		return
-	}
-	v.seen[hashable(x)] = true
-	v.list = append(v.list, x)
-}
-
-// hashable makes equal values equal as map keys.
-func hashable(v any) any {
-	switch v := v.(type) {
-	case []byte:
-		return string(v)
-	case float64:
-		return math.Float64bits(storedFloat(v)) // as a map's key, NaN is never found again
-	case Span:
-		return v.length()
-	case Decimal:
-		return strings.TrimRight(v.rescaled(decimalDigits).String(), "0")
-	}
-	return v
 }
 
 // selections runs inner SELECTs.

@@ -1,12 +1,7 @@
 package gate
 
 import (
-	"encoding/binary"
-	"fmt"
-	"math"
 	"slices"
-	"strings"
-	"time"
 )
 
 // tally is the work of one aggregate on one group: which rows are taken in, and in which order.
@@ -113,34 +108,4 @@ func (t *tally) result(s *scope) (any, error) {
 		t.waiting = nil
 	}
 	return t.accumulator.result()
-}
-
-// appendKey writes a value so that values of one type are equal where their bytes are, NULL among them.
-func appendKey(dst []byte, v any) []byte {
-	switch v := v.(type) {
-	case nil:
-		return append(dst, 0)
-	case bool:
-		if v {
-			return append(dst, 2)
-		}
-		return append(dst, 1)
-	case int64:
-		return binary.BigEndian.AppendUint64(append(dst, 1), uint64(v))
-	case float64:
-		return binary.BigEndian.AppendUint64(append(dst, 1), math.Float64bits(storedFloat(v)))
-	case time.Time:
-		return binary.BigEndian.AppendUint64(append(dst, 1), uint64(v.UnixMicro()))
-	case Span:
-		return appendKeyText(dst, fmt.Sprint(v.length()))
-	case Decimal:
-		return appendKeyText(dst, strings.TrimRight(v.rescaled(decimalDigits).String(), "0"))
-	case []byte:
-		return appendKeyText(dst, string(v))
-	}
-	return appendKeyText(dst, v.(string))
-}
-
-func appendKeyText(dst []byte, s string) []byte {
-	return append(binary.AppendUvarint(append(dst, 1), uint64(len(s))), s...)
 }
