@@ -37,6 +37,13 @@ func (b *binder) fail(at int, code, format string, args ...any) *pgerr.Error {
 	return pgerr.New(code, format, args...).At(syntax.Position(b.sql, at))
 }
 
+// beside is the binder of a statement that runs: its tables are those that the writer sees.
+func (b *binder) beside(w engine.Writer) *binder {
+	now := *b
+	now.catalogue = w.Catalogue()
+	return &now
+}
+
 // placed gives an error without a position the one of the expression it comes from.
 func (b *binder) placed(err error, x syntax.Expr) error {
 	if e, ok := err.(*pgerr.Error); ok && e.Position == 0 {

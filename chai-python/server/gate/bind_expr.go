@@ -144,12 +144,16 @@ func (b *binder) converted(inner node, to Type, x syntax.Expr) (node, error) {
 	return b.castNode(inner, to, x)
 }
 
+func (b *binder) noCast(from, to Type, x syntax.Expr) error {
+	return b.fail(x.At(), "42846", "cannot cast type %s to %s", from.Name, to.Name)
+}
+
 func (b *binder) castNode(inner node, to Type, x syntax.Expr) (node, error) {
 	if inner.typ() == to {
 		return inner, nil
 	}
 	if !castable(inner.typ(), to) {
-		return nil, b.fail(x.At(), "42846", "cannot cast type %s to %s", inner.typ().Name, to.Name)
+		return nil, b.noCast(inner.typ(), to, x)
 	}
 	n := &cast{inner, to}
 	if c, fixed := inner.(*constant); fixed && !dependsOnSettings(n) {

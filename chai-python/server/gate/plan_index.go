@@ -39,8 +39,7 @@ func (p *createIndexPlan) execute(x *execution) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := *p.binder
-	b.catalogue = w.Catalogue()
+	b := p.binder.beside(w)
 	t, err := b.findTable(p.index.Table)
 	if err != nil {
 		return nil, err

@@ -188,7 +188,7 @@ func (b *binder) conflict(p *insertPlan, c *syntax.Conflict) error {
 		}
 	}
 	if c.Target != nil && slices.ContainsFunc(c.Target, func(name syntax.Name) bool { return name.Text != t.names[t.key] }) {
-		p.unmatched = b.fail(c.At, "42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification").
+		p.unmatched = b.fail(c.At, invalidColumnReference, "there is no unique or exclusion constraint matching the ON CONFLICT specification").
 			WithHint(fmt.Sprintf("The key of \"%s\" is (%s).", t.name, t.names[t.key]))
 	}
 	key := &comparison{"=", &column{t.key, t.types[t.key]}, &excluded{t.key, t.types[t.key]}}

@@ -21,8 +21,7 @@ func (p *truncatePlan) execute(x *execution) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := *p.binder
-	b.catalogue = w.Catalogue()
+	b := p.binder.beside(w)
 	var tables []*table
 	for _, name := range p.truncate.Names { // all have to be there before the first is emptied
 		t, err := b.truncated(name)

@@ -245,7 +245,7 @@ func (b *binder) castArray(x *syntax.Cast) (*boundArray, error) {
 		return nil, b.fail(x.X.At(), pgerr.FeatureNotSupported, "an array from a computed text is not supported").
 			WithHint("Give it as a parameter, as '{…}' or as ARRAY[…].")
 	case array.other != nil:
-		return nil, b.fail(x.X.At(), "42846", "cannot cast type %s to %s", array.other.typ().Name, arrays[to].Name)
+		return nil, b.noCast(array.other.typ(), arrays[to], x.X)
 	case array.of == to:
 		return array, nil
 	case array.from == nil:
@@ -255,7 +255,7 @@ func (b *binder) castArray(x *syntax.Cast) (*boundArray, error) {
 			}
 		}
 	case !castable(array.of, to):
-		return nil, b.fail(x.X.At(), "42846", "cannot cast type %s to %s", arrays[array.of].Name, arrays[to].Name)
+		return nil, b.noCast(arrays[array.of], arrays[to], x.X)
 	default:
 		array.from = &arrayCast{array.from, array.of, to}
 	}
