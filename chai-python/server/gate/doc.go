@@ -29,5 +29,5 @@
 //     in time_extract.go. input.go and text.go are the text format. The binary one is package wire's, but for
 //     decimals and arrays.
 //   - The catalogue: table.go; view.go has the four views, describe*.go answers psql's \d.
-//   - What a statement may cost: limits.go, and repeat.go while it is bound; meter.go, memory.go and lane.go while it runs.
+//   - What a statement may cost: limits.go, and bind_limits.go while it is bound; meter.go, memory.go and lane.go while it runs.
 package gate

@@ -311,16 +311,6 @@ func (b *binder) subquery(x *syntax.Subquery) (node, error) {
 	return &scalarSelect{b.selection(plan, asValue, of), of}, nil
 }
 
-// countItems bounds what a short text can make a plan weigh: EXISTS (SELECT DISTINCT * …) again and again.
-func (b *binder) countItems(plan *selectPlan, x syntax.Expr) error {
-	root := b.outermost()
-	if root.innerItems += plan.width; root.innerItems > maxItems {
-		return b.fail(x.At(), pgerr.ProgramLimitExceeded, "inner SELECTs have %d columns together, the limit is %d", root.innerItems, maxItems).
-			WithHint("Write EXISTS (SELECT FROM …).")
-	}
-	return nil
-}
-
 // inSelect binds x [NOT] IN (SELECT …), the SELECT first.
 func (b *binder) inSelect(x *syntax.In) (node, error) {
 	plan, err := b.inner(b).selectPlan(x.Select)

@@ -5,6 +5,9 @@ import (
 	"chaisqld/pgerr"
 )
 
+// What a short text can make of itself: a plan that is much larger, or works much longer, than the text tells. It is counted for
+// the whole statement.
+
 // Some expressions are computed more often than they are written: what BETWEEN compares with two values, CASE with many, and
 // NULLIF compares and gives. Within one another they would be computed as often as there are ways through all of them.
 
@@ -32,6 +35,16 @@ func (b *binder) countCells(columns int) error {
 	if b.cells += columns; b.cells > maxCells {
 		return pgerr.New(pgerr.ProgramLimitExceeded, "INSERT has more than %d values, the defaults of the %d columns among them", maxCells, columns).
 			WithHint("Insert fewer rows at a time.")
+	}
+	return nil
+}
+
+// countItems bounds what a short text can make a plan weigh: EXISTS (SELECT DISTINCT * …) again and again.
+func (b *binder) countItems(plan *selectPlan, x syntax.Expr) error {
+	root := b.outermost()
+	if root.innerItems += plan.width; root.innerItems > maxItems {
+		return b.fail(x.At(), pgerr.ProgramLimitExceeded, "inner SELECTs have %d columns together, the limit is %d", root.innerItems, maxItems).
+			WithHint("Write EXISTS (SELECT FROM …).")
 	}
 	return nil
 }
