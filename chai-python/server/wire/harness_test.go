@@ -179,6 +179,22 @@ func (c *client) send(messages ...pgproto3.FrontendMessage) {
 	}
 }
 
+// sendAside sends more than fits into the socket while replies are read; what
+// it gives waits until all is sent, before which nothing else may be sent.
+func (c *client) sendAside(messages ...pgproto3.FrontendMessage) (wait func()) {
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		for _, m := range messages {
+			c.f.Send(m)
+		}
+		if err := c.f.Flush(); err != nil {
+			c.t.Errorf("send: %v", err)
+		}
+	}()
+	return func() { <-sent }
+}
+
 func (c *client) sendBytes(b []byte) {
 	c.t.Helper()
 	if _, err := c.nc.Write(b); err != nil {

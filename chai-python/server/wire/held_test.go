@@ -45,10 +45,11 @@ func TestMemoryOfAConnection(t *testing.T) {
 		return len(replies) > 1 && replies[len(replies)-2] == "ERROR 54000"
 	}
 	for range 3 { // what was let go of can be had again
-		go c.send(parse("s", "SELECT $1::text"), bind("", "s", big), execute(""), bind("", "s", big), execute(""), syncing)
+		sent := c.sendAside(parse("s", "SELECT $1::text"), bind("", "s", big), execute(""), bind("", "s", big), execute(""), syncing)
 		if got := c.untilReady(); !full(got) {
 			t.Errorf("rows and parameters: %.60q", got)
 		}
+		sent()
 		c.send(bind("", "s", big), execute(""), syncing)
 		if got := c.untilReady(); len(got) != 4 {
 			t.Errorf("one at a time: %.60q", got)

@@ -77,16 +77,16 @@ func TestLongPipeline(t *testing.T) {
 		all = append(all, bind("", "s", fmt.Sprint(i)), execute(""))
 		want = append(want, bound, "INSERT 0 1")
 	}
-	done := make(chan struct{})
-	go func() { defer close(done); c.send(append(all, syncing)...) }()
+	sent := c.sendAside(append(all, syncing)...)
 	c.expect(append(want, "Ready I")...)
-	<-done
+	sent()
 	c.do("SELECT count(*) FROM t", "Columns count:20/0", fmt.Sprint("Row ", rows), "SELECT 1", "Ready I")
 	all[len(all)-2] = bind("", "s", "0") // the last of them fails: none stays
 	c.run("DROP TABLE t")                // not DELETE: that many rows may take longer than a statement's limit on a busy machine
 	c.run(table)
-	go c.send(append(all[1:], syncing)...)
+	sent = c.sendAside(append(all[1:], syncing)...)
 	got := c.untilReady()
+	sent()
 	if got[len(got)-2] != "ERROR 23505" {
 		t.Errorf("got … %q", got[len(got)-3:])
 	}
