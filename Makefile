@@ -118,6 +118,7 @@ lint-python: $(LINT_READY) ## check the Python code alone
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy wsgi_chaisession reaper tests examples benchmarks docs release
 	$(BIN)/python -m mypy chai-python/chaisql chai-python/tests $(wildcard chai-python/*.py)
+	$(BIN)/python -m mypy conftest.py
 	$(BIN)/python -m pyright
 
 lint-server: $(READY) ## check the Go code alone
