@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
 import trustme
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.wait import WebDriverWait
 
 from browsers import chromium, forget_everything
@@ -63,10 +64,17 @@ def text(browser: Chrome, selector: str = "body") -> str:
 
 @contextmanager
 def leaving(browser: Chrome) -> Iterator[None]:
-    """Wait until what is done inside has led to another page: a click and "back" may return before that."""
-    page = browser.find_element(By.TAG_NAME, "html")
+    """Wait until what is done inside has led to another page: a click and "back" may return before that.
+
+    Between the two pages there is none that could be asked, and chromedriver has many words for that.
+    """
+    mark = uuid4().hex
+    browser.execute_script("window.left = arguments[0]", mark)
     yield
-    WebDriverWait(browser, 60).until(staleness_of(page))
+    arrived = "return window.left !== arguments[0] && document.readyState === 'complete'"
+    WebDriverWait(browser, 60, ignored_exceptions=[WebDriverException]).until(
+        lambda browser: browser.execute_script(arrived, mark)
+    )
 
 
 def submit(browser: Chrome, action: str, **fields: str) -> None:
