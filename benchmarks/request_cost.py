@@ -162,7 +162,7 @@ def finding_app(store: Store, key: str) -> Any:
 
 
 def ours(store: ChaiStore) -> Iterator[Contender]:
-    app = SessionMiddleware(session_app("chaisession.session"), store)
+    app = SessionMiddleware(session_app("chaisession.session"), store, store_timeout=store.timeout)
     cookie, _ = request(app)
     if cookie is None:
         raise click.ClickException("no session was made")

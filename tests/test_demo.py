@@ -195,12 +195,13 @@ def test_ending_it_while_it_starts_leaves_nothing_behind(tmp_path: Path, moment:
 
 
 def part(demo: Demo, module: str) -> int:
-    """The process of one of the demonstration's programs."""
-    (pid,) = [
-        child
-        for child in children(demo.process.pid)
-        if f"\0{module}\0" in Path(f"/proc/{child}/cmdline").read_text()
-    ]
+    """The process of one of the demonstration's programs, once it is there."""
+
+    def found() -> list[int]:
+        everybody = children(demo.process.pid)
+        return [pid for pid in everybody if f"\0{module}\0" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+    (pid,) = eventually(found)
     return pid
 
 

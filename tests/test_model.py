@@ -265,4 +265,4 @@ def seen_in(record: Record) -> Seen:
 
 
 TestSessions = Sessions.TestCase
-TestSessions.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestSessions.settings = settings(max_examples=60, stateful_step_count=25)

@@ -24,13 +24,14 @@ def test_a_short_soak_is_right_and_has_seen_everything(tmp_path: Path) -> None:
         cwd=Path(__file__).parent.parent,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     result = json.loads(report.read_text(encoding="utf-8"))
     assert result["right"]
     assert not result["wrong"]
+    assert not result["idle"]
     assert result["kills"] >= 1
     assert {"calls", "looks", "transactions"} <= result["totals"].keys()
     assert any("sessions" in line and line.endswith("ok") for line in result["check"]["said"])

@@ -22,10 +22,10 @@ import click
 
 import chaisql
 from benchmarks.soak.load import open_accounts, snapshots, transfers, worker
-from benchmarks.soak.site import Site, clock, resident_bytes
+from benchmarks.soak.site import FINISH, Site, clock, resident_bytes
 from chaisql.locate import find_server
 
-FINISH = 120.0  # seconds that the processes have to check their rows and end
+LOAD = {"calls", "looks", "transactions"}  # a process that counted none of them has shown nothing
 spawn = mp.get_context("spawn")
 
 
@@ -48,6 +48,7 @@ def main(
         site = Site(
             directory=Path(place, "db"),
             seed=secrets.randbits(32) if seed is None else seed,
+            ready=spawn.Barrier(workers + 3),  # snapshots, transfers, and this one
             stop=spawn.Event(),
             reports=spawn.Queue(),
         )
@@ -66,6 +67,7 @@ def _soak(site: Site, seconds: float, workers: int, kill_every: float) -> dict[s
     processes += [_start(snapshots, site, "snapshots"), _start(transfers, site, "transfers")]
     reaper = _start_reaper(site.directory)
     try:
+        site.ready.wait(FINISH)
         server = _disturb(site, seconds, kill_every)
         site.stop.set()
         reports = [site.reports.get(timeout=FINISH) for _ in processes]
@@ -76,7 +78,9 @@ def _soak(site: Site, seconds: float, workers: int, kill_every: float) -> dict[s
             process.join(FINISH)
     deleted = site.store().reaper_status()
     audit = _audit(site.directory)
-    right = audit["exit_code"] == 0 and not any(r.wrong for r in reports) and reaper.wait(FINISH) == 0
+    wrong = {r.name: r.wrong for r in reports if r.wrong}
+    idle = [r.name for r in reports if not r.done.keys() & LOAD]
+    right = audit["exit_code"] == 0 and not wrong and not idle and reaper.wait(FINISH) == 0
     return {
         "right": right,
         "seed": site.seed,
@@ -84,7 +88,8 @@ def _soak(site: Site, seconds: float, workers: int, kill_every: float) -> dict[s
         **server,
         "totals": dict(sum((r.done for r in reports), Counter())),
         "reaped": deleted.deleted if deleted else 0,
-        "wrong": {r.name: r.wrong for r in reports if r.wrong},
+        "wrong": wrong,
+        "idle": idle,
         "check": audit,
     }
 

@@ -5,7 +5,7 @@ import random
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from wsgi_chaisession import ChaiStore
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
 
+FINISH = 120.0  # seconds that the processes have to start, and at the end to check their rows
 STORE_TIMEOUT = 20.0  # seconds: longer than a killed server takes to be replaced on a busy machine
 
 
@@ -38,6 +39,7 @@ class Site:
 
     directory: Path
     seed: int
+    ready: Barrier  # of all that put load on the database, and who measures the time
     stop: Event
     reports: "Queue[Report]"
 
