@@ -22,7 +22,7 @@ import click
 
 import chaisql
 from benchmarks.soak.load import open_accounts, snapshots, transfers, worker
-from benchmarks.soak.site import FINISH, Site, clock, resident_bytes
+from benchmarks.soak.site import PATIENCE, Site, clock, resident_bytes
 from chaisql.locate import find_server
 
 LOAD = {"calls", "looks", "transactions"}  # a process that counted none of them has shown nothing
@@ -67,20 +67,20 @@ def _soak(site: Site, seconds: float, workers: int, kill_every: float) -> dict[s
     processes += [_start(snapshots, site, "snapshots"), _start(transfers, site, "transfers")]
     reaper = _start_reaper(site.directory)
     try:
-        site.ready.wait(FINISH)
+        site.ready.wait(PATIENCE)
         server = _disturb(site, seconds, kill_every)
         site.stop.set()
-        reports = [site.reports.get(timeout=FINISH) for _ in processes]
+        reports = [site.reports.get(timeout=PATIENCE) for _ in processes]
     finally:
         site.stop.set()
         reaper.send_signal(signal.SIGTERM)
         for process in processes:
-            process.join(FINISH)
+            process.join(PATIENCE)
     deleted = site.store().reaper_status()
     audit = _audit(site.directory)
     wrong = {r.name: r.wrong for r in reports if r.wrong}
     idle = [r.name for r in reports if not r.done.keys() & LOAD]
-    right = audit["exit_code"] == 0 and not wrong and not idle and reaper.wait(FINISH) == 0
+    right = audit["exit_code"] == 0 and not wrong and not idle and reaper.wait(PATIENCE) == 0
     return {
         "right": right,
         "seed": site.seed,
@@ -133,7 +133,7 @@ def _audit(directory: Path) -> dict[str, Any]:
     """Stop the server and compare every table with its indexes, row by row."""
     with chaisql.connect(str(directory), autocommit=True) as connection:
         row = connection.execute("SELECT count(*) FROM sessions").fetchone()
-    subprocess.run([sys.executable, "-m", "chaisql", "stop", str(directory)], check=True, timeout=FINISH)
+    subprocess.run([sys.executable, "-m", "chaisql", "stop", str(directory)], check=True, timeout=PATIENCE)
     check = subprocess.run(
         [find_server(), "check", "--dir", str(directory)],
         capture_output=True,

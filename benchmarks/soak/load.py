@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 import chaisql
-from benchmarks.soak.site import FINISH, Report, Site
+from benchmarks.soak.site import PATIENCE, Report, Site
 from wsgi_chaisession import StoreUnavailable
 from wsgi_chaisession.tokens import generate, hash_token
 
@@ -42,7 +42,7 @@ class Worker:
             self._delete,
             self._guest,
         ]
-        self._site.ready.wait(FINISH)
+        self._site.ready.wait(PATIENCE)
         while not self._site.stop.is_set():
             action = self._insert if len(self._known) < LIVE else self._random.choice(actions)
             try:
@@ -134,7 +134,7 @@ def worker(site: Site, name: str) -> None:
 def snapshots(site: Site, name: str) -> None:
     """Hold read transactions open while everything changes, and count and page in them."""
     report, random = Report(name), site.random(name)
-    site.ready.wait(FINISH)
+    site.ready.wait(PATIENCE)
     while not site.stop.is_set():
         try:
             with chaisql.connect(str(site.directory), autocommit=True) as connection:
@@ -179,7 +179,7 @@ def open_accounts(site: Site) -> None:
 def transfers(site: Site, name: str) -> None:
     """Explicit transactions over two rows, some rolled back: the sum never changes."""
     report, random = Report(name), site.random(name)
-    site.ready.wait(FINISH)
+    site.ready.wait(PATIENCE)
     while not site.stop.is_set():
         try:
             with chaisql.connect(str(site.directory)) as connection:

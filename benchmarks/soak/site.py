@@ -14,7 +14,7 @@ from wsgi_chaisession import ChaiStore
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
 
-FINISH = 120.0  # seconds that the processes have to start, and at the end to check their rows
+PATIENCE = 120.0  # seconds that the processes have to start, and at the end to check their rows
 STORE_TIMEOUT = 20.0  # seconds: longer than a killed server takes to be replaced on a busy machine
 
 

@@ -171,10 +171,7 @@ func startupMessage(pairs ...string) *pgproto3.StartupMessage {
 
 func (c *client) send(messages ...pgproto3.FrontendMessage) {
 	c.t.Helper()
-	for _, m := range messages {
-		c.f.Send(m)
-	}
-	if err := c.f.Flush(); err != nil {
+	if err := c.write(messages); err != nil {
 		c.t.Fatalf("send: %v", err)
 	}
 }
@@ -185,14 +182,18 @@ func (c *client) sendAside(messages ...pgproto3.FrontendMessage) (wait func()) {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		for _, m := range messages {
-			c.f.Send(m)
-		}
-		if err := c.f.Flush(); err != nil {
-			c.t.Errorf("send: %v", err)
+		if err := c.write(messages); err != nil {
+			c.t.Errorf("send: %v", err) // Fatalf is for the test's own goroutine
 		}
 	}()
 	return func() { <-sent }
+}
+
+func (c *client) write(messages []pgproto3.FrontendMessage) error {
+	for _, m := range messages {
+		c.f.Send(m)
+	}
+	return c.f.Flush()
 }
 
 func (c *client) sendBytes(b []byte) {
